@@ -1,0 +1,72 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Builds the losses and the target assigner from `model.ssd`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from efficientdet.config import PipelineConfig
+from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss
+from efficientdet.ops.box_coder import BoxScales
+from efficientdet.ops.targets import TargetAssigner
+from efficientdet.protos import box_coder_pb2, losses_pb2
+
+
+def _focal(message: losses_pb2.SigmoidFocalClassificationLoss) -> FocalLoss:
+    return FocalLoss(alpha=message.alpha if message.HasField("alpha") else None, gamma=message.gamma)
+
+
+def _smooth_l1(message: losses_pb2.WeightedSmoothL1LocalizationLoss) -> SmoothL1Loss:
+    return SmoothL1Loss(delta=message.delta)
+
+
+CLASSIFICATION_LOSSES: dict[str, Callable[[Any], FocalLoss]] = {"weighted_sigmoid_focal": _focal}
+LOCALIZATION_LOSSES: dict[str, Callable[[Any], SmoothL1Loss]] = {"weighted_smooth_l1": _smooth_l1}
+
+
+def build_loss(config: PipelineConfig) -> DetectionLoss:
+    """Builds both losses with their weights and normalisers."""
+    ssd = config.proto.model.ssd
+    classification, localization = ssd.loss.classification_loss, ssd.loss.localization_loss
+    classification_kind = config.chosen("model.ssd.loss.classification_loss", "classification_loss")
+    localization_kind = config.chosen("model.ssd.loss.localization_loss", "localization_loss")
+    return DetectionLoss(
+        classification=CLASSIFICATION_LOSSES[classification_kind](getattr(classification, classification_kind)),
+        localization=LOCALIZATION_LOSSES[localization_kind](getattr(localization, localization_kind)),
+        classification_weight=ssd.loss.classification_weight,
+        localization_weight=ssd.loss.localization_weight,
+        normalize_by_matches=ssd.normalize_loss_by_num_matches,
+        normalize_loc_by_codesize=ssd.normalize_loc_loss_by_codesize,
+    )
+
+
+def build_box_scales(coder: box_coder_pb2.BoxCoder) -> BoxScales:
+    """The multipliers of the box codes."""
+    scales = coder.faster_rcnn_box_coder
+    return BoxScales(scales.y_scale, scales.x_scale, scales.height_scale, scales.width_scale)
+
+
+def build_target_assigner(config: PipelineConfig, anchors: np.ndarray) -> TargetAssigner:
+    """Builds the assigner of targets to anchors.
+
+    Args:
+      config: resolved.
+      anchors: float32 [A, 4], normalised to the network's input.
+
+    Returns:
+      A callable from the truth of one picture to `Targets` of [A] anchors.
+    """
+    ssd = config.proto.model.ssd
+    matcher = ssd.matcher.argmax_matcher
+    return TargetAssigner(
+        anchors,
+        scales=build_box_scales(ssd.box_coder),
+        matched_threshold=None if matcher.ignore_thresholds else matcher.matched_threshold,
+        unmatched_threshold=None if matcher.ignore_thresholds else matcher.unmatched_threshold,
+        force_match=matcher.force_match_for_each_row,
+        negatives_lower_than_unmatched=matcher.negatives_lower_than_unmatched,
+        negative_class_weight=ssd.negative_class_weight,
+    )

@@ -1,0 +1,61 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The console command `efficientdet`: one sub-command per script."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import efficientdet
+
+
+class _Command(NamedTuple):
+    module: str
+    summary: str
+
+
+_COMMANDS = {
+    "train": _Command("train", "train and evaluate from a pipeline config, or evaluate a run's checkpoints"),
+    "export": _Command("export", "write a checkpoint as a SavedModel"),
+    "infer": _Command("infer", "run a SavedModel or a checkpoint on pictures"),
+    "create-tfrecord": _Command("create_tfrecord", "convert Pascal VOC or COCO annotations into TFRecords"),
+    "show-config": _Command("show_config", "check a pipeline config and print it resolved"),
+    "quickstart": _Command("quickstart", "draw a small data set and do the whole job on it"),
+    "bench": _Command("bench", "measure step, start, memory, inference, input and export on this machine"),
+}
+
+
+def _usage() -> str:
+    width = max(map(len, _COMMANDS)) + 2
+    rows = "\n".join(f"  {name:<{width}}{entry.summary}" for name, entry in _COMMANDS.items())
+    return f"usage: efficientdet COMMAND [FLAG ...]\n\ncommands:\n{rows}\n\nefficientdet COMMAND --help lists its flags."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one sub-command.
+
+    Args:
+      argv: the words after the program's name; `sys.argv` when None.
+
+    Returns:
+      The exit code: 0, or 2 for a mistake of the user's.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"efficientdet {efficientdet.__version__}")
+        return 0
+    entry = _COMMANDS.get(words[0])
+    if entry is None:
+        print(f"error: unknown command {words[0]!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"efficientdet.cli.{entry.module}")
+    return int(module.main(words[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

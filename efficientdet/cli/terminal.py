@@ -1,0 +1,73 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""What every command has in common: its log, its errors, the flags that each of them takes."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from efficientdet.errors import EfficientDetError
+
+USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
+INTERRUPTED = 130  # 128 + SIGINT
+
+Command = Callable[[Sequence[str] | None], int]
+
+
+def command(function: Command) -> Command:
+    """Wraps a `main`: sets the log up, and shows a user's mistake as one line instead of a traceback."""
+
+    @functools.wraps(function)
+    def run(argv: Sequence[str] | None = None) -> int:
+        set_up_logging()
+        try:
+            return function(argv)
+        except EfficientDetError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return USER_ERROR
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED
+
+    return run
+
+
+def set_up_logging() -> None:
+    """One line per event of ours on stderr; TensorFlow's and absl's notes below a warning are silenced."""
+    package = logging.getLogger("efficientdet")
+    if not package.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        package.addHandler(handler)
+        package.propagate = False
+    package.setLevel(os.environ.get("EFFICIENTDET_LOG_LEVEL", "INFO").upper())
+    for chatty in ("tensorflow", "absl", "h5py"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def boolean(text: str) -> bool:
+    """Reads a flag's value as absl does: true / false, yes / no, t / f, 1 / 0."""
+    lowered = text.lower()
+    if lowered in ("true", "t", "yes", "y", "1"):
+        return True
+    if lowered in ("false", "f", "no", "n", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+
+
+def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Adds `--pipeline_config_path` and `--override`."""
+    parser.add_argument(
+        "--pipeline_config_path", required=required, metavar="FILE", help="pipeline config, protobuf text format"
+    )
+    parser.add_argument(
+        "--override",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="config text merged over the file, for instance 'train_config { batch_size: 8 }'; may be repeated",
+    )

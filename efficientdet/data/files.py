@@ -1,0 +1,137 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Which record files a config names, and whether they are whole. No TensorFlow: a wrong path answers at once."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from efficientdet.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+
+_SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<total>\d{5})(?P<suffix>.*)$")
+_HEADER_BYTES = 12  # uint64 length, uint32 masked checksum of the length
+_FOOTER_BYTES = 4  # uint32 masked checksum of the record
+
+
+def resolve_files(patterns: Sequence[str]) -> list[str]:
+    """Expands file names and globs into the files to read.
+
+    Args:
+      patterns: paths or globs, in the order of the config; each must match at least one file.
+
+    Returns:
+      The files, each once; those of one glob sorted by name.
+
+    Raises:
+      ConfigError: when there is no pattern, one is still a placeholder, or one matches no file.
+    """
+    if not patterns:
+        raise ConfigError("no input file is configured: set tf_record_input_reader { input_path: ... }")
+    files: dict[str, None] = {}
+    for pattern in patterns:
+        if not pattern or PLACEHOLDER in pattern:
+            raise ConfigError(f"input_path {pattern!r} is still to be configured: name a TFRecord file or a glob")
+        # A name that exists is meant literally, even when it holds a character that globs give a meaning.
+        matches = [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern)))
+        if not matches:
+            raise ConfigError(f"input_path {pattern!r} matches no file (working directory {os.getcwd()})")
+        files.update(dict.fromkeys(matches))
+    _warn_of_incomplete_shards(list(files))
+    return list(files)
+
+
+def _warn_of_incomplete_shards(files: Sequence[str]) -> None:
+    """Logs a warning for each set `stem-IIIII-of-NNNNN` of which only a part was matched."""
+    shards: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    for file in files:
+        if match := _SHARD.match(file):
+            shards[match["stem"], match["suffix"], int(match["total"])].add(int(match["index"]))
+    for (stem, suffix, total), indices in shards.items():
+        if len(indices) < total:
+            logger.warning(
+                "INCOMPLETE DATA: %d of %d shards (%.0f %%) of %s-*-of-%05d%s were found; the rest is not read",
+                len(indices), total, 100 * len(indices) / total, stem, total, suffix,
+            )  # fmt: skip
+
+
+def scan_tfrecord(path: str | Path) -> int:
+    """Counts the records of a file by walking their length headers; the records themselves are not read.
+
+    Args:
+      path: an uncompressed TFRecord file.
+
+    Returns:
+      The number of records; 0 for an empty file.
+
+    Raises:
+      DataError: when the file cannot be opened, is not a TFRecord file, or ends inside a record. Names the byte.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return _count_records(file.fileno(), str(path))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+
+
+def _count_records(descriptor: int, path: str) -> int:
+    size = os.fstat(descriptor).st_size
+    count = offset = 0
+    while offset < size:
+        header = os.pread(descriptor, _HEADER_BYTES, offset)
+        if len(header) < _HEADER_BYTES:
+            raise DataError(f"{path}: truncated at byte {size}, inside the header of record {count} (byte {offset})")
+        length, checksum = struct.unpack("<QI", header)
+        if masked_crc32c(header[:8]) != checksum:
+            raise DataError(f"{path}: not a TFRecord file, or damaged, at byte {offset} (header of record {count})")
+        end = offset + _HEADER_BYTES + length + _FOOTER_BYTES
+        if end > size:
+            raise DataError(f"{path}: truncated at byte {size}, inside record {count} (bytes {offset} to {end})")
+        count, offset = count + 1, end
+    return count
+
+
+def _crc32c_table() -> tuple[int, ...]:
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)  # Castagnoli polynomial, bits reversed
+        table.append(value)
+    return tuple(table)
+
+
+_CRC32C = _crc32c_table()
+
+
+def masked_crc32c(data: bytes) -> int:
+    """The checksum of TFRecord files: CRC-32C, rotated and offset so that a checksum of checksums stays meaningful.
+
+    Args:
+      data: a few bytes; this is plain Python, meant for the 8 of a length header.
+    """
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def replace_atomically(path: str | Path, text: str) -> None:
+    """Writes a text file so that a reader sees either the old file or the whole new one."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,248 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""COCO's box metrics: what was found is set against the truth, in pixels of the original picture.
+
+The numbers come from faster-coco-eval, or from pycocotools where asked for. Both are handed exactly the entries that `write`
+writes, so that anyone who runs pycocotools on the two files gets the reported numbers. Nothing here needs TensorFlow.
+
+Reference: Lin et al. 2014 (arXiv:1405.0312), https://cocodataset.org/#detection-eval; metric names as TFOD writes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from efficientdet.types import Detections, GroundTruth
+
+METRIC_NAMES = (
+    "DetectionBoxes_Precision/mAP",
+    "DetectionBoxes_Precision/mAP@.50IOU",
+    "DetectionBoxes_Precision/mAP@.75IOU",
+    "DetectionBoxes_Precision/mAP (small)",
+    "DetectionBoxes_Precision/mAP (medium)",
+    "DetectionBoxes_Precision/mAP (large)",
+    "DetectionBoxes_Recall/AR@1",
+    "DetectionBoxes_Recall/AR@10",
+    "DetectionBoxes_Recall/AR@100",
+    "DetectionBoxes_Recall/AR@100 (small)",
+    "DetectionBoxes_Recall/AR@100 (medium)",
+    "DetectionBoxes_Recall/AR@100 (large)",
+)
+CATEGORY_METRIC_PREFIX = "DetectionBoxes_PerformanceByCategory/mAP/"
+NOT_DEFINED = -1.0  # COCO's value of a metric without a single object to measure it on
+
+# Truth passes through float32 coordinates normalised to the network's input. A thousandth of a pixel is coarser than what that
+# costs (6e-8 of the side) and finer than any annotation, so rounding to it brings the annotated numbers back.
+_DECIMALS = 3
+_MAX_ID_DIGITS = 15  # an integer of 15 digits survives a JSON reader that holds numbers in float64
+
+Backend = Literal["faster_coco_eval", "pycocotools"]
+
+
+class Category(NamedTuple):
+    """A class as the label map knows it."""
+
+    id: int
+    name: str
+
+
+class ImageIds:
+    """Gives pictures the integer ids that COCO's format asks for.
+
+    A source id that is a plain number stays itself, so that results can be scored against the data set's own annotations.
+    Any other, an empty one, or one that was given before, gets the lowest number not yet used.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[int] = set()
+        self._next = 1
+
+    def assign(self, source_id: str) -> int:
+        """Returns the id of the next picture, whose name in its data set is `source_id`."""
+        is_number = source_id.isascii() and source_id.isdecimal() and len(source_id) <= _MAX_ID_DIGITS
+        image_id = int(source_id) if is_number else self._next
+        if image_id in self._used:
+            image_id = self._next
+        self._used.add(image_id)
+        while self._next in self._used:
+            self._next += 1
+        return image_id
+
+
+def coco_results(image_id: int, size: tuple[int, int], detections: Detections) -> list[dict[str, Any]]:
+    """Writes the detections of one picture as entries of a COCO results file.
+
+    Args:
+      image_id: id of the picture.
+      size: its (height, width) in pixels.
+      detections: numpy arrays without a batch dimension; boxes normalised to the picture.
+
+    Returns:
+      One entry per detection, best first: image_id, category_id (class row + 1), bbox (x, y, width, height in pixels) and
+      score (the shortest decimal that names the float32, so that no order is lost).
+    """
+    count = int(detections.count)
+    boxes = _to_xywh_pixels(detections.boxes[:count], size)
+    scores = np.asarray(detections.scores[:count], np.float32)
+    return [
+        {"image_id": image_id, "category_id": int(row) + 1, "bbox": box, "score": float(str(score))}
+        for row, box, score in zip(detections.classes[:count], boxes, scores, strict=True)
+    ]
+
+
+class CocoEvaluation:
+    """Collects detections and truth picture by picture, then computes the metrics over all of them.
+
+    Detections and truth of classes outside `categories` are left out, as TFOD does: a model may have more class rows than its
+    label map has entries (COCO's 80 ids lie in 1..90).
+    """
+
+    def __init__(self, categories: Sequence[Category], *, backend: Backend = "faster_coco_eval") -> None:
+        self._categories = [{"id": int(category.id), "name": category.name} for category in categories]
+        self._category_ids = {int(category.id) for category in categories}
+        self._backend = backend
+        self._image_ids = ImageIds()
+        self._images: list[dict[str, Any]] = []
+        self._annotations: list[dict[str, Any]] = []
+        self._results: list[dict[str, Any]] = []
+
+    @property
+    def num_images(self) -> int:
+        """How many pictures were added."""
+        return len(self._images)
+
+    def add(
+        self, source_id: str, original_size: tuple[int, int], detections: Detections, ground_truth: GroundTruth
+    ) -> int:
+        """Adds one picture.
+
+        Args:
+          source_id: its name in the data set.
+          original_size: its (height, width) in pixels, as annotated.
+          detections: numpy arrays without a batch dimension; boxes normalised to the picture.
+          ground_truth: numpy arrays without a batch dimension; boxes normalised to the picture (not to the padded input).
+
+        Returns:
+          The id given to the picture.
+        """
+        height, width = (int(side) for side in original_size)
+        image_id = self._image_ids.assign(source_id)
+        self._images.append({"id": image_id, "width": width, "height": height, "file_name": source_id})
+        found = coco_results(image_id, (height, width), detections)
+        self._results += [entry for entry in found if entry["category_id"] in self._category_ids]
+        self._add_truth(image_id, (height, width), ground_truth)
+        return image_id
+
+    def _add_truth(self, image_id: int, size: tuple[int, int], truth: GroundTruth) -> None:
+        count = int(truth.count)
+        for index, box in enumerate(_to_xywh_pixels(truth.boxes[:count], size)):
+            category_id = int(truth.classes[index]) + 1
+            if category_id not in self._category_ids:
+                continue
+            # Without an annotated area the box's own decides which of the three size ranges the object belongs to.
+            area = round(float(truth.areas[index]), _DECIMALS)
+            self._annotations.append(
+                {
+                    "id": len(self._annotations) + 1,  # from 1: to COCOeval an id of 0 means "not matched"
+                    "image_id": image_id,
+                    "category_id": category_id,
+                    "bbox": box,
+                    "area": area if area > 0 else round(box[2] * box[3], _DECIMALS),
+                    "iscrowd": int(truth.is_crowd[index]),
+                }
+            )
+
+    def compute(self, *, per_category: bool = False) -> dict[str, float]:
+        """Computes the metrics.
+
+        Args:
+          per_category: also gives the AP of each category, as `CATEGORY_METRIC_PREFIX` + its name.
+
+        Returns:
+          `METRIC_NAMES` -> value in 0..1, or -1 (`NOT_DEFINED`) where there is nothing to measure, such as no large object in
+          the truth.
+        """
+        ids = sorted(self._category_ids)
+        if not self._images:
+            stats, by_category = [NOT_DEFINED] * len(METRIC_NAMES), [NOT_DEFINED] * len(ids)
+        else:
+            stats, by_category = _evaluate(self._truth_dataset(), self._results_dataset(), self._backend)
+        metrics = dict(zip(METRIC_NAMES, map(float, stats), strict=True))
+        if per_category:
+            names = {category["id"]: category["name"] for category in self._categories}
+            values = dict(zip(ids, by_category, strict=True))
+            metrics |= {CATEGORY_METRIC_PREFIX + name: values[category_id] for category_id, name in names.items()}
+        return metrics
+
+    def write(self, directory: str | Path) -> None:
+        """Writes `ground_truth.json` (COCO instances) and `detections.json` (COCO results) into a directory."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_json(directory / "ground_truth.json", self._truth_dataset())
+        write_json(directory / "detections.json", self._results)
+
+    def _truth_dataset(self) -> dict[str, Any]:
+        # "info" and "licenses" are empty but present: pycocotools' loadRes copies the former.
+        # The annotations are copies: COCOeval notes its "ignore" flags in what it is given.
+        annotations = [dict(annotation) for annotation in self._annotations]
+        sections = {"images": self._images, "annotations": annotations, "categories": self._categories}
+        return {"info": {}, "licenses": []} | sections
+
+    def _results_dataset(self) -> dict[str, Any]:
+        # What loadRes makes of a results file; done here because pycocotools' cannot read an empty one.
+        annotations = [
+            entry | {"id": number, "area": entry["bbox"][2] * entry["bbox"][3], "iscrowd": 0}
+            for number, entry in enumerate(self._results, start=1)
+        ]
+        return {"images": self._images, "annotations": annotations, "categories": self._categories}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file in one go: a reader finds the old one or the whole new one, never a part."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> list[list[float]]:
+    """Maps normalised yxyx boxes [N, 4] to COCO's (x, y, width, height), whose corners are rounded."""
+    height, width = size
+    corners = np.asarray(boxes, np.float64).reshape(-1, 4) * (height, width, height, width)
+    ymin, xmin, ymax, xmax = np.round(corners, _DECIMALS).T
+    return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), _DECIMALS).tolist()
+
+
+def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) -> tuple[Sequence[float], list[float]]:
+    """Runs COCOeval: the 12 numbers, and AP per category in ascending order of id."""
+    if backend == "faster_coco_eval":
+        from faster_coco_eval import COCO
+        from faster_coco_eval import COCOeval_faster as COCOeval
+    else:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):  # both print progress and a table
+        datasets = []
+        for dataset in (truth, results):
+            datasets.append(COCO())
+            datasets[-1].dataset = dataset
+            datasets[-1].createIndex()
+        evaluation = COCOeval(*datasets, iouType="bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    # Precision is [IoU thresholds, recall levels, categories, area ranges, detection limits]: all areas, 100 detections.
+    precision = np.asarray(evaluation.eval["precision"])[:, :, :, 0, -1]
+    by_category = []
+    for index in range(precision.shape[2]):
+        values = precision[:, :, index]
+        defined = values[values > NOT_DEFINED]
+        by_category.append(float(defined.mean()) if defined.size else NOT_DEFINED)
+    return list(evaluation.stats[: len(METRIC_NAMES)]), by_category

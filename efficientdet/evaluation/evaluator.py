@@ -1,0 +1,223 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Runs a detector over a data set: losses, COCO metrics, pictures; to TensorBoard and to one line of JSON per evaluation."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from efficientdet.detector import Detector
+from efficientdet.errors import DataError
+from efficientdet.evaluation.coco import Backend, Category, CocoEvaluation
+from efficientdet.types import Batch, Detections, GroundTruth, Losses, Predictions, Targets
+from efficientdet.visualization import draw_boxes, draw_detections, side_by_side
+
+_LOGGER = logging.getLogger(__name__)
+_SECONDS_BETWEEN_NOTES = 30.0
+
+
+class Loss(Protocol):
+    """What the evaluator asks of a detection loss."""
+
+    def __call__(
+        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (localization, classification), float32 [] each, divided by the normaliser."""
+
+    def num_matched(self, targets: Targets) -> tf.Tensor:
+        """Returns the sum of the box weights, float32 []."""
+
+
+class EvaluationSettings(NamedTuple):
+    """How to evaluate; the defaults are TFOD's (eval.proto) where it has the setting."""
+
+    pixel_mean: Sequence[float]  # per channel, 0..255: what preprocessing subtracted, to get the pictures back for drawing
+    pixel_stddev: Sequence[float]
+    num_visualizations: int = 10
+    min_score: float = 0.5  # of a box drawn; the metrics see every detection
+    max_boxes: int = 20  # drawn in a picture
+    max_images: int | None = None  # evaluate the first so many; None for all
+    per_category: bool = False
+    write_detections: bool = False
+    backend: Backend = "faster_coco_eval"
+
+
+class Evaluation(NamedTuple):
+    """The outcome of one evaluation."""
+
+    step: int
+    metrics: dict[str, float]  # COCO's names -> value in 0..1, -1 where there is nothing to measure
+    losses: Losses  # floats, the mean over batches
+    images: int
+    seconds: float
+
+    def as_record(self) -> dict[str, Any]:
+        """Returns the flat dictionary that becomes a line of metrics.jsonl; a loss that is not finite is None."""
+        losses = {
+            f"Loss/{name}_loss": value if math.isfinite(value) else None
+            for name, value in self.losses._asdict().items()
+        }
+        return {"step": self.step} | self.metrics | losses | {"images": self.images, "seconds": round(self.seconds, 3)}
+
+
+class Evaluator:
+    """Evaluates a detector, whose weights may change between two evaluations, on one data set.
+
+    Writes into `directory`: `metrics.jsonl` (a line per evaluation), TensorBoard events with TFOD's tags (Loss/*, the COCO
+    metrics, eval_side_by_side_{i}_0) and, on request, COCO files below `step-{step}`.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        loss: Loss,
+        dataset_fn: Callable[[], tf.data.Dataset],
+        categories: Sequence[Category],
+        directory: str | Path,
+        settings: EvaluationSettings,
+    ) -> None:
+        """Makes an evaluator; nothing runs, and nothing is written, before `evaluate`.
+
+        Args:
+          detector: the detector to evaluate.
+          loss: the loss it is trained with.
+          dataset_fn: gives one pass over the data set, a dataset of Batch, each time it is called.
+          categories: the classes of the label map.
+          directory: where results go, usually <model_dir>/eval; made when missing.
+          settings: see `EvaluationSettings`.
+        """
+        self._detector = detector
+        self._loss = loss
+        self._dataset_fn = dataset_fn
+        self._categories = tuple(categories)
+        self._names = {category.id - 1: category.name for category in self._categories}
+        self._directory = Path(directory)
+        self._settings = settings
+        self._step_function: Any = None
+        self._writer: Any = None
+
+    def evaluate(self, step: int) -> Evaluation:
+        """Runs the detector over the whole data set.
+
+        Args:
+          step: the training step that the weights come from; results are filed under it.
+
+        Returns:
+          The evaluation, which is written to disk already.
+
+        Raises:
+          DataError: the data set is empty.
+        """
+        start = last_note = time.monotonic()
+        coco = CocoEvaluation(self._categories, backend=self._settings.backend)
+        losses: list[Losses] = []
+        pictures: list[np.ndarray] = []
+        dataset = self._dataset_fn()
+        run = self._traced_step(dataset)
+        for batch in dataset:
+            batch = self._cut_to_limit(batch, coco.num_images)
+            batch_losses, detections = tf.nest.map_structure(np.asarray, run(batch))
+            losses.append(batch_losses)
+            self._collect(tf.nest.map_structure(np.asarray, batch), detections, coco, pictures)
+            if time.monotonic() - last_note > _SECONDS_BETWEEN_NOTES:
+                last_note = time.monotonic()
+                _LOGGER.info("evaluating step %d: %d images so far", step, coco.num_images)
+            if coco.num_images == self._settings.max_images:
+                break
+        if not losses:
+            raise DataError("the evaluation data set holds no image: nothing to evaluate")
+        metrics = coco.compute(per_category=self._settings.per_category)
+        mean_losses = Losses(*(float(values) for values in np.mean(np.asarray(losses, np.float64), axis=0)))
+        evaluation = Evaluation(step, metrics, mean_losses, coco.num_images, time.monotonic() - start)
+        self._publish(evaluation, coco, pictures)
+        return evaluation
+
+    def _traced_step(self, dataset: tf.data.Dataset) -> Any:
+        """Traces the step once, for batches of any length: the last one of a pass is often shorter."""
+        if self._step_function is None:
+            spec = tf.nest.map_structure(
+                lambda element: tf.TensorSpec([None, *element.shape[1:]], element.dtype), dataset.element_spec
+            )
+            self._step_function = tf.function(self._run_step, input_signature=[spec], autograph=False)
+        return self._step_function
+
+    def _run_step(self, batch: Batch) -> tuple[Losses, Detections]:
+        predictions, detections = self._detector.detect(batch.inputs, batch.true_sizes)
+        normalizer = tf.maximum(self._loss.num_matched(batch.targets), 1.0)
+        localization, classification = self._loss(predictions, batch.targets, normalizer)
+        penalties = getattr(self._detector.model, "losses", [])
+        regularization = tf.add_n(penalties) if penalties else tf.zeros([])
+        total = localization + classification + regularization
+        return Losses(localization, classification, regularization, total), detections
+
+    def _cut_to_limit(self, batch: Batch, done: int) -> Batch:
+        limit = self._settings.max_images
+        if limit is None or done + batch.inputs.shape[0] <= limit:
+            return batch
+        return tf.nest.map_structure(lambda rows: rows[: limit - done], batch)
+
+    def _collect(
+        self, batch: Batch, detections: Detections, coco: CocoEvaluation, pictures: list[np.ndarray]
+    ) -> None:
+        """Files one batch, of numpy arrays, picture by picture."""
+        for index in range(len(batch.inputs)):
+            one_batch, found = (tf.nest.map_structure(lambda rows, i=index: rows[i], part) for part in (batch, detections))
+            truth = _in_picture_frame(one_batch.ground_truth, one_batch.inputs.shape[:2], one_batch.true_sizes)
+            coco.add(one_batch.source_ids.decode("utf-8", "replace"), one_batch.original_sizes, found, truth)
+            if len(pictures) < self._settings.num_visualizations:
+                pictures.append(self._draw(one_batch, found, truth))
+
+    def _draw(self, picture: Batch, detections: Detections, truth: GroundTruth) -> np.ndarray:
+        height, width = picture.true_sizes
+        values = picture.inputs[:height, :width] * np.asarray(self._settings.pixel_stddev)
+        pixels = np.clip(np.rint(values + np.asarray(self._settings.pixel_mean)), 0, 255).astype(np.uint8)
+        predicted = draw_detections(
+            pixels,
+            detections,
+            names=self._names,
+            min_score=self._settings.min_score,
+            max_boxes=self._settings.max_boxes,
+        )
+        boxes, classes = truth.boxes[: truth.count], truth.classes[: truth.count]
+        return side_by_side(predicted, draw_boxes(pixels, boxes, classes, names=self._names), ("predicted", "truth"))
+
+    def _publish(self, evaluation: Evaluation, coco: CocoEvaluation, pictures: Sequence[np.ndarray]) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        record = evaluation.as_record()
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._directory))
+        with self._writer.as_default(step=evaluation.step):
+            for tag, value in evaluation.metrics.items():
+                tf.summary.scalar(tag, value)
+            for name, value in evaluation.losses._asdict().items():
+                tf.summary.scalar(f"Loss/{name}_loss", value)
+            for index, picture in enumerate(pictures):
+                tf.summary.image(f"eval_side_by_side_{index}_0", picture[np.newaxis])
+        self._writer.flush()
+        if self._settings.write_detections:
+            coco.write(self._directory / f"step-{evaluation.step}")
+        with (self._directory / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(record) + "\n")
+        _LOGGER.info(
+            "step %d: AP %.4f, AP50 %.4f, loss %.4f on %d images in %.1f s",
+            evaluation.step,
+            evaluation.metrics["DetectionBoxes_Precision/mAP"],
+            evaluation.metrics["DetectionBoxes_Precision/mAP@.50IOU"],
+            evaluation.losses.total,
+            evaluation.images,
+            evaluation.seconds,
+        )
+
+
+def _in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:
+    """Takes the boxes of one picture from the frame of the padded input to that of the picture."""
+    scale = np.asarray(input_size, np.float64) / np.asarray(true_size, np.float64)
+    return truth._replace(boxes=truth.boxes * np.tile(scale, 2))

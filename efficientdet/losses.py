@@ -1,0 +1,142 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The losses of detection: focal loss for classes, smooth L1 for boxes, and how they are weighted and normalised.
+
+Every loss is a sum over all anchors of the batch. The normaliser is handed in, because with several replicas it belongs
+to the *global* batch, which only the trainer sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from efficientdet.types import Predictions, Targets
+
+_CODE_SIZE = 4
+
+
+@dataclass(frozen=True)
+class FocalLoss:
+    """Sigmoid focal loss, alpha_t * (1 - p_t)^gamma * cross entropy, of each class against the rest.
+
+    Reference: Lin et al. 2017, eq. 5 (arXiv:1708.02002).
+
+    Attributes:
+      alpha: weight of the positive class, 1 - alpha that of the negative one; None weighs both with 1.
+      gamma: exponent that fades out what is easy.
+    """
+
+    alpha: float | None
+    gamma: float
+
+    def __call__(self, logits: tf.Tensor, classes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Sums the loss over pictures, anchors and classes.
+
+        Nearly all of the B * A * C terms are negatives. So every logit is taken for one in a single dense pass, and
+        the few positives are corrected afterwards; no dense one-hot target ever exists.
+
+        Args:
+          logits: float32 [B, A, C].
+          classes: int32 [B, A] in -1..C-1; -1 is background, where every class is negative.
+          weights: float32 [B, A].
+
+        Returns:
+          float32 [].
+        """
+        negatives = tf.reduce_sum(tf.reduce_sum(self._negative(logits), axis=-1) * weights)
+        positives = tf.where(classes >= 0)  # [P, 2]
+        rows = tf.cast(tf.gather_nd(classes, positives), tf.int64)
+        positive_logits = tf.gather_nd(logits, tf.concat([positives, rows[:, tf.newaxis]], axis=1))
+        corrections = self._positive(positive_logits) - self._negative(positive_logits)
+        return negatives + tf.reduce_sum(corrections * tf.gather_nd(weights, positives))
+
+    # With s = softplus(x): cross entropy is s for a negative and s - x for a positive, log p = x - s, log (1 - p) = -s.
+    # All finite for any x, and one softplus and one exponential suffice.
+
+    def _negative(self, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of logits whose class is absent, elementwise."""
+        softplus = tf.nn.softplus(logits)
+        alpha = 1.0 if self.alpha is None else 1.0 - self.alpha
+        return alpha * tf.exp(self.gamma * (logits - softplus)) * softplus
+
+    def _positive(self, logits: tf.Tensor) -> tf.Tensor:
+        """Loss of logits whose class is present, elementwise."""
+        alpha = 1.0 if self.alpha is None else self.alpha
+        return alpha * tf.exp(-self.gamma * tf.nn.softplus(logits)) * tf.nn.softplus(-logits)
+
+
+@dataclass(frozen=True)
+class SmoothL1Loss:
+    """Huber loss: quadratic up to an error of delta, linear with slope delta beyond (TFOD's smooth L1).
+
+    Attributes:
+      delta: where the two meet, in units of the box codes; positive.
+    """
+
+    delta: float
+
+    def __call__(self, codes: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Sums the loss over pictures, anchors and codes.
+
+        Args:
+          codes: float32 [B, A, 4], predicted.
+          targets: float32 [B, A, 4].
+          weights: float32 [B, A]; anchors of weight 0 are not looked at.
+
+        Returns:
+          float32 [].
+        """
+        counted = tf.where(weights > 0)  # [P, 2], some hundreds of B * A
+        errors = tf.abs(tf.gather_nd(codes, counted) - tf.gather_nd(targets, counted))
+        quadratic = tf.minimum(errors, self.delta)
+        losses = 0.5 * tf.square(quadratic) + self.delta * (errors - quadratic)
+        return tf.reduce_sum(losses * tf.gather_nd(weights, counted)[:, tf.newaxis])
+
+
+@dataclass(frozen=True)
+class DetectionLoss:
+    """Both losses, normalised and weighted as in TFOD.
+
+    Attributes:
+      classification: loss of the class logits.
+      localization: loss of the box codes.
+      classification_weight: factor of the classification loss.
+      localization_weight: factor of the localisation loss.
+      normalize_by_matches: divides both by the number of matched anchors.
+      normalize_loc_by_codesize: divides the localisation loss by the four codes of a box as well.
+    """
+
+    classification: FocalLoss
+    localization: SmoothL1Loss
+    classification_weight: float
+    localization_weight: float
+    normalize_by_matches: bool
+    normalize_loc_by_codesize: bool
+
+    def num_matched(self, targets: Targets) -> tf.Tensor:
+        """Sum of the weights of the matched anchors, float32 []; a replica sees those of its own pictures."""
+        return tf.reduce_sum(targets.box_weights)
+
+    def __call__(
+        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes both losses, without regularisation.
+
+        Args:
+          predictions: of [B, A] anchors.
+          targets: of [B, A] anchors.
+          normalizer: float32 [], the larger of 1 and `num_matched` summed over the global batch; unused unless
+            `normalize_by_matches`.
+
+        Returns:
+          (localization, classification), each float32 [].
+        """
+        classification = self.classification(predictions.class_logits, targets.classes, targets.class_weights)
+        localization = self.localization(predictions.box_codes, targets.box_codes, targets.box_weights)
+        if self.normalize_by_matches:
+            classification /= normalizer
+            localization /= normalizer
+        if self.normalize_loc_by_codesize:
+            localization /= _CODE_SIZE
+        return localization * self.localization_weight, classification * self.classification_weight

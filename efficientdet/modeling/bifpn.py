@@ -1,0 +1,318 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The bidirectional feature pyramid: its topology as data, and one layer that executes it.
+
+Reference: Tan et al. 2020, section 3 (arXiv:1911.09070).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import tensorflow as tf
+import tf_keras as keras
+
+from efficientdet.modeling import layers
+from efficientdet.modeling.hyperparams import ConvHyperparams
+
+CombineMethod = Literal["fast_attention", "attention", "weighted_sum", "sum"]
+COMBINE_METHODS: tuple[CombineMethod, ...] = ("fast_attention", "attention", "weighted_sum", "sum")
+
+_ATTENTION_EPSILON = 1e-4  # of fast_attention's normaliser
+
+
+class Node(NamedTuple):
+    """A feature map that the pyramid computes from earlier ones."""
+
+    name: str
+    level: int
+    inputs: tuple[str, ...]
+
+
+class Topology(NamedTuple):
+    """A pyramid as data. The backbone's feature maps are named `C<level>` and are not listed."""
+
+    extra: tuple[Node, ...]  # levels coarser than the backbone's, each pooled from its one input
+    nodes: tuple[Node, ...]  # in order of computation
+    outputs: tuple[str, ...]  # finest level first
+
+
+def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> Topology:
+    """Lays out a BiFPN.
+
+    Each iteration runs top-down (from the coarsest level but one to the finest), then bottom-up (from the finest but one to
+    the coarsest); a bottom-up node also sees what its level held before the iteration.
+
+    Args:
+      levels: of the backbone's feature maps, ascending without gaps.
+      max_level: the coarsest level of the pyramid, at least the last of `levels` and above the first.
+      num_iterations: at least 1.
+
+    Returns:
+      The nodes. The order of a node's inputs is TFOD's, and with it the meaning of its fusion weights: what the level held
+      before, then the node of this iteration on the same level, then the neighbouring level.
+
+    Raises:
+      ValueError: if an argument is out of its range.
+    """
+    lowest, deepest = levels[0], levels[-1]
+    if list(levels) != list(range(lowest, deepest + 1)) or not lowest < max_level >= deepest or num_iterations < 1:
+        raise ValueError(
+            f"no pyramid from levels {tuple(levels)} to max_level {max_level} in {num_iterations} iterations"
+        )
+    current = {level: f"C{level}" for level in levels}
+    extra = []
+    for level in range(deepest + 1, max_level + 1):
+        extra.append(Node(f"P{level}", level, (current[level - 1],)))
+        current[level] = f"P{level}"
+
+    nodes: list[Node] = []
+    for iteration in range(1, num_iterations + 1):
+        down = {max_level: current[max_level]}
+        for level in range(max_level - 1, lowest - 1, -1):
+            nodes.append(Node(f"down{iteration}_P{level}", level, (current[level], down[level + 1])))
+            down[level] = nodes[-1].name
+        up = {lowest: down[lowest]}
+        for level in range(lowest + 1, max_level + 1):
+            middle = (down[level],) if level < max_level else ()
+            nodes.append(Node(f"up{iteration}_P{level}", level, (current[level], *middle, up[level - 1])))
+            up[level] = nodes[-1].name
+        current = up
+    return Topology(tuple(extra), tuple(nodes), tuple(current[level] for level in sorted(current)))
+
+
+class BiFPN(keras.layers.Layer):
+    """Fuses feature maps across scales: C3-C5 of a backbone -> P3-P7 (or another range) of equal width."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        *,
+        levels: Sequence[int] = (3, 4, 5),
+        max_level: int = 7,
+        num_filters: int,
+        num_iterations: int,
+        combine_method: CombineMethod = "fast_attention",
+        hyperparams: ConvHyperparams,
+        name: str = "fpn",
+    ) -> None:
+        """Builds all nodes.
+
+        Args:
+          channels: of the backbone's feature maps, one per entry of `levels`.
+          levels: of the backbone's feature maps, ascending without gaps.
+          max_level: the coarsest level of the pyramid.
+          num_filters: channels of every output.
+          num_iterations: how often the pyramid is traversed down and up.
+          combine_method: how a node joins its inputs, see `Fusion`.
+          hyperparams: of all convolutions; its kernel settings reach both kernels of the separable ones.
+          name: first part of all variable names.
+
+        Raises:
+          ValueError: for an unknown combine method or a pyramid that cannot be laid out.
+        """
+        super().__init__(name=name)
+        plan = topology(levels, max_level=max_level, num_iterations=num_iterations)
+        self.levels = tuple(range(levels[0], max_level + 1))
+        self.num_filters = num_filters
+        self._levels_in = tuple(levels)
+        self._plan = plan
+        # What is known of each feature map while the plan is laid: its level and its channels.
+        known = {f"C{level}": (level, width) for level, width in zip(levels, channels, strict=True)}
+        known |= {node.name: (node.level, num_filters) for node in (*plan.extra, *plan.nodes)}
+        with tf.name_scope(name):
+            self.extra = [
+                Resample(known[node.inputs[0]][1], num_filters, hyperparams=hyperparams, name=node.name)
+                for node in plan.extra
+            ]
+            self.nodes = [
+                FusionNode(
+                    [known[source][1] for source in node.inputs],
+                    num_filters,
+                    combine_method=combine_method,
+                    hyperparams=hyperparams,
+                    name=node.name,
+                )
+                for node in plan.nodes
+            ]
+
+    def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tuple[tf.Tensor, ...]:
+        """Fuses the feature maps.
+
+        Args:
+          features: one float32 [B, H_l, W_l, channels_l] per backbone level, each half the size of the one before, rounded up.
+          training: whether batch norms use the batch's statistics.
+
+        Returns:
+          One float32 [B, H_l, W_l, num_filters] per pyramid level, finest first.
+        """
+        maps = {f"C{level}": feature for level, feature in zip(self._levels_in, features, strict=True)}
+        sizes = {level: _size(feature) for level, feature in zip(self._levels_in, features, strict=True)}
+        for node, resample in zip(self._plan.extra, self.extra, strict=True):
+            maps[node.name] = max_pool_half(resample(maps[node.inputs[0]], training=training))
+            sizes[node.level] = _size(maps[node.name])
+        level_of = {f"C{level}": level for level in self._levels_in}
+        level_of |= {node.name: node.level for node in (*self._plan.extra, *self._plan.nodes)}
+        for node, fusion in zip(self._plan.nodes, self.nodes, strict=True):
+            steps = [node.level - level_of[source] for source in node.inputs]
+            inputs = [maps[source] for source in node.inputs]
+            maps[node.name] = fusion(inputs, steps=steps, size=sizes[node.level], training=training)
+        return tuple(maps[output] for output in self._plan.outputs)
+
+
+class FusionNode(keras.layers.Layer):
+    """One node: resample every input, combine, activate, separable convolution, batch norm (no activation behind it)."""
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        filters: int,
+        *,
+        combine_method: CombineMethod,
+        hyperparams: ConvHyperparams,
+        name: str,
+    ) -> None:
+        """Builds one resampling per input, the fusion and the convolution behind it."""
+        super().__init__(name=name)
+        self._activation = hyperparams.activation
+        with tf.name_scope(name):
+            self.resamples = [
+                Resample(channels, filters, hyperparams=hyperparams, name=f"input_{number}")
+                for number, channels in enumerate(in_channels)
+            ]
+            self.fusion = Fusion(len(in_channels), combine_method, name="fusion")
+            self.conv = layers.separable_conv2d(
+                filters,
+                filters,
+                3,
+                depthwise=hyperparams.kernel,
+                pointwise=hyperparams.kernel,
+                use_bias=hyperparams.use_bias or hyperparams.batch_norm is None,
+                name="conv",
+            )
+            self.norm = hyperparams.batch_norm and layers.batch_norm(
+                filters, settings=hyperparams.batch_norm, name="norm"
+            )
+
+    def call(
+        self,
+        inputs: Sequence[tf.Tensor],
+        steps: Sequence[int],
+        size: tuple[int | tf.Tensor, int | tf.Tensor],
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Joins feature maps of neighbouring levels.
+
+        Args:
+          inputs: float32 [B, H_i, W_i, C_i] each.
+          steps: per input, this node's level minus the input's: -1 (coarser input), 0 or 1 (finer).
+          size: (height, width) of this node's level.
+          training: whether batch norms use the batch's statistics.
+
+        Returns:
+          float32 [B, height, width, filters].
+        """
+        resampled = []
+        for feature, step, resample in zip(inputs, steps, self.resamples, strict=True):
+            projected = resample(feature, training=training)
+            if step < 0:
+                projected = upsample_to(projected, size)
+            elif step > 0:
+                projected = max_pool_half(projected)
+            resampled.append(projected)
+        x = self.conv(self._activation(self.fusion(resampled)))
+        return x if self.norm is None else self.norm(x, training=training)
+
+
+class Resample(keras.layers.Layer):
+    """Brings a feature map to the pyramid's width: 1x1 convolution and batch norm where the channels differ, else nothing.
+
+    It runs before the change of size, where TFOD has it.
+    """
+
+    def __init__(self, in_channels: int, filters: int, *, hyperparams: ConvHyperparams, name: str) -> None:
+        """Builds the projection if there is one."""
+        super().__init__(name=name)
+        self.conv = self.norm = None
+        if in_channels == filters:
+            return
+        with tf.name_scope(name):
+            self.conv = layers.conv2d(
+                in_channels,
+                filters,
+                1,
+                kernel=hyperparams.kernel,
+                use_bias=hyperparams.use_bias or hyperparams.batch_norm is None,
+                name="conv",
+            )
+            if hyperparams.batch_norm is not None:
+                self.norm = layers.batch_norm(filters, settings=hyperparams.batch_norm, name="norm")
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[B, H, W, in_channels] -> [B, H, W, filters]."""
+        x = inputs if self.conv is None else self.conv(inputs)
+        return x if self.norm is None else self.norm(x, training=training)
+
+
+class Fusion(keras.layers.Layer):
+    """Joins feature maps of equal shape x_1..x_n with weights w that start at 1.
+
+    - "fast_attention": sum of x_i * relu(w_i) / (sum of relu(w) + 1e-4), the paper's fast normalised fusion.
+    - "weighted_sum": sum of x_i * w_i.
+    - "sum": sum of x_i, no weights.
+    - "attention": as TFOD computes it, which is the plain sum: its softmax runs over an axis of length 1, so that every
+      weight becomes 1. The weights exist (checkpoints hold them) and get no gradient.
+    """
+
+    def __init__(self, num_inputs: int, method: CombineMethod, *, name: str) -> None:
+        """Creates the weights, if the method has any: float32 [num_inputs, 1], TFOD's shape."""
+        super().__init__(name=name)
+        if method not in COMBINE_METHODS:
+            raise ValueError(f"combine_method ({method!r}) must be one of {', '.join(COMBINE_METHODS)}")
+        self._method = method
+        if method != "sum":
+            with tf.name_scope(name):
+                self.fusion_weights = self.add_weight("weights", (num_inputs, 1), initializer="ones")
+
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """n tensors of shape [B, H, W, C] -> one."""
+        if self._method in ("sum", "attention"):
+            return tf.add_n(inputs)
+        weights = self.fusion_weights[:, 0]
+        if self._method == "fast_attention":
+            weights = tf.nn.relu(weights)
+            weights /= tf.reduce_sum(weights) + _ATTENTION_EPSILON
+        return tf.add_n([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
+
+
+def max_pool_half(feature: tf.Tensor) -> tf.Tensor:
+    """[B, H, W, C] -> [B, ceil(H / 2), ceil(W / 2), C], the maximum over 3x3 windows."""
+    return tf.nn.max_pool2d(feature, 3, 2, "SAME")
+
+
+def upsample_to(feature: tf.Tensor, size: tuple[int | tf.Tensor, int | tf.Tensor]) -> tf.Tensor:
+    """Doubles a feature map by repeating pixels, and cuts the last row or column where the finer level has an odd size.
+
+    This equals nearest-neighbour resizing to `size` for every pyramid that halves with rounding up (40, 20, 10, 5, 3).
+
+    Args:
+      feature: [B, h, w, C].
+      size: (height, width), each 2h or 2h - 1.
+
+    Returns:
+      [B, height, width, C].
+    """
+    height, width = _size(feature)
+    channels = feature.shape[-1]
+    pairs = tf.broadcast_to(feature[:, :, None, :, None], [tf.shape(feature)[0], height, 2, width, 2, channels])
+    doubled = tf.reshape(pairs, [-1, 2 * height, 2 * width, channels])
+    if isinstance(size[0], int) and (2 * height, 2 * width) == tuple(size):
+        return doubled
+    return doubled[:, : size[0], : size[1]]
+
+
+def _size(feature: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
+    """(height, width), as integers where they are known while tracing."""
+    dynamic = tf.shape(feature)
+    height, width = feature.shape[1], feature.shape[2]
+    return dynamic[1] if height is None else height, dynamic[2] if width is None else width

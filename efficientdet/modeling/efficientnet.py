@@ -1,0 +1,298 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""EfficientNet B0-B7 and Lite0-4 as a feature extractor: the stem and the blocks up to the last feature map in use.
+
+References: Tan & Le 2019 (arXiv:1905.11946); Huang et al. 2016, stochastic depth (arXiv:1603.09382).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import tensorflow as tf
+import tf_keras as keras
+
+from efficientdet.modeling import layers
+from efficientdet.modeling.hyperparams import Activation, BatchNormSettings, KernelSettings
+from efficientdet.modeling.scaling import BACKBONES, BackboneScale
+
+Endpoints = Literal["b0_layer_names", "last_block"]
+
+_SQUEEZE_RATIO = 0.25  # of a block's input filters
+_STEM_FILTERS = 32
+
+
+class _Stack(NamedTuple):
+    """Blocks of one resolution and width, as B0 has them (table 1 of the paper)."""
+
+    expand_ratio: int
+    kernel_size: int
+    strides: int  # of the first block
+    repeats: int
+    filters: int
+
+
+_STACKS = (
+    _Stack(1, 3, 1, 1, 16),
+    _Stack(6, 3, 2, 2, 24),
+    _Stack(6, 5, 2, 2, 40),
+    _Stack(6, 3, 2, 3, 80),
+    _Stack(6, 5, 1, 3, 112),
+    _Stack(6, 5, 2, 4, 192),
+    _Stack(6, 3, 1, 1, 320),
+)
+_LEVEL_STACKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 6}  # the last stack of each resolution
+# TFOD looks endpoints up by the layer names that B0 gives them: in deeper backbones they lie in the middle of a stack.
+_LEVEL_BLOCKS_OF_B0 = {1: 0, 2: 1, 3: 1, 4: 2, 5: 0}
+
+
+class BlockSpec(NamedTuple):
+    """One inverted-residual block."""
+
+    stack: int
+    index: int  # within the stack
+    in_filters: int
+    filters: int
+    expand_ratio: int
+    kernel_size: int
+    strides: int
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the block's input is added to its output."""
+        return self.strides == 1 and self.in_filters == self.filters
+
+
+def round_filters(filters: int, width: float) -> int:
+    """Scales a number of filters to a multiple of 8 that is at least 90 % of the exact value."""
+    exact = filters * width
+    rounded = max(8, int(exact + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * exact else rounded
+
+
+def block_specs(scale: BackboneScale) -> tuple[BlockSpec, ...]:
+    """All blocks of the classification network, in order."""
+    specs: list[BlockSpec] = []
+    in_filters = _stem_filters(scale)
+    for number, stack in enumerate(_STACKS):
+        keeps_depth = scale.lite and number in (0, len(_STACKS) - 1)
+        filters = round_filters(stack.filters, scale.width)
+        for index in range(stack.repeats if keeps_depth else math.ceil(scale.depth * stack.repeats)):
+            strides = stack.strides if index == 0 else 1
+            specs.append(BlockSpec(number, index, in_filters, filters, stack.expand_ratio, stack.kernel_size, strides))
+            in_filters = filters
+    return tuple(specs)
+
+
+def endpoint_blocks(specs: Sequence[BlockSpec], levels: Sequence[int], endpoints: Endpoints) -> tuple[int, ...]:
+    """The positions in `specs` of the blocks whose outputs are the feature maps of `levels`.
+
+    Args:
+      specs: all blocks of the classification network.
+      levels: each in 1..5; a feature map of level l has 1 / 2^l of the input's size.
+      endpoints: "last_block" takes the last block of each resolution (google/automl, the paper); "b0_layer_names" takes the
+        block that is last in B0 (TFOD), an earlier one in deeper backbones.
+
+    Returns:
+      One position per level.
+
+    Raises:
+      ValueError: for a level outside 1..5 or unknown endpoints.
+    """
+    if endpoints not in ("b0_layer_names", "last_block"):
+        raise ValueError(f"endpoints ({endpoints!r}) must be 'b0_layer_names' or 'last_block'")
+    if not set(levels) <= set(_LEVEL_STACKS):
+        raise ValueError(f"levels {tuple(levels)} must lie in 1..5")
+    positions = []
+    for level in levels:
+        stack = [position for position, spec in enumerate(specs) if spec.stack == _LEVEL_STACKS[level]]
+        positions.append(stack[-1] if endpoints == "last_block" else stack[_LEVEL_BLOCKS_OF_B0[level]])
+    return tuple(positions)
+
+
+class EfficientNet(keras.layers.Layer):
+    """The backbone. Blocks behind the last endpoint and the classifier are not built: no detection depends on them."""
+
+    def __init__(
+        self,
+        variant: str,
+        *,
+        levels: Sequence[int] = (3, 4, 5),
+        endpoints: Endpoints = "b0_layer_names",
+        survival_probability: float = 0.8,
+        batch_norm: BatchNormSettings = BatchNormSettings(),
+        l2_weight: float = 1e-5,
+        name: str = "backbone",
+    ) -> None:
+        """Builds stem and blocks.
+
+        Args:
+          variant: a key of `scaling.BACKBONES`.
+          levels: the feature maps to return, ascending, within 1..5.
+          endpoints: which block ends a level, see `endpoint_blocks`.
+          survival_probability: of the residual branch of the (imagined) block behind the last one; it falls linearly from
+            1 at the first block. 1 turns stochastic depth off.
+          batch_norm: settings of all batch norms.
+          l2_weight: decay of convolution kernels and squeeze-and-excite biases. Depthwise kernels have none: the numbers
+            are TFOD's, whose backbone takes its decay (1e-5) from the classification recipe and not from the config.
+          name: first part of all variable names.
+
+        Raises:
+          ValueError: for an unknown variant, levels, endpoints, or a survival probability outside (0, 1].
+        """
+        super().__init__(name=name)
+        if variant not in BACKBONES:
+            raise ValueError(f"backbone {variant!r} is none of {', '.join(BACKBONES)}")
+        if not 0 < survival_probability <= 1:
+            raise ValueError(f"survival_probability ({survival_probability}) must be above 0 and at most 1")
+        scale = BACKBONES[variant]
+        all_specs = block_specs(scale)
+        ends = endpoint_blocks(all_specs, levels, endpoints)
+        specs = all_specs[: max(ends) + 1]
+        self.variant = variant
+        self.specs = specs
+        self.levels = tuple(levels)
+        self.channels = tuple(specs[end].filters for end in ends)
+        self._ends = ends
+        # The rate grows over all blocks of the classification network, in use or not.
+        self._survival = tuple(1 - (1 - survival_probability) * k / len(all_specs) for k in range(len(specs)))
+        self._activation: Activation = tf.nn.relu6 if scale.lite else tf.nn.silu
+        kernel = KernelSettings(_fan_out_normal, l2_weight)
+        with tf.name_scope(name):
+            self.stem = layers.conv2d(3, specs[0].in_filters, 3, strides=2, kernel=kernel, name="stem")
+            self.stem_norm = layers.batch_norm(specs[0].in_filters, settings=batch_norm, name="stem_norm")
+            self.blocks = [
+                MBConvBlock(
+                    spec,
+                    squeeze_excite=not scale.lite,
+                    activation=self._activation,
+                    kernel=kernel,
+                    batch_norm=batch_norm,
+                    name=f"block_{spec.stack}_{spec.index}",
+                )
+                for spec in specs
+            ]
+
+    def call(
+        self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, ...]:
+        """Extracts the feature maps of `levels`.
+
+        Args:
+          images: float32 [B, H, W, 3], normalised.
+          training: batch statistics and stochastic depth if true.
+          seed: int32 [2], of stochastic depth; needed for training with a survival probability below 1.
+
+        Returns:
+          One float32 [B, ceil(H / 2^l), ceil(W / 2^l), channels] per level l.
+
+        Raises:
+          ValueError: if a seed is needed and missing.
+        """
+        scales = self._residual_scales(tf.shape(images)[0], seed) if training else {}
+        x = self._activation(self.stem_norm(self.stem(images), training=training))
+        outputs = []
+        for position, block in enumerate(self.blocks):
+            x = block(x, training=training, residual_scale=scales.get(position))
+            outputs.append(x)
+        return tuple(outputs[end] for end in self._ends)
+
+    def _residual_scales(self, batch_size: tf.Tensor, seed: tf.Tensor | None) -> dict[int, tf.Tensor]:
+        """Draws which residual branches live: block position -> float32 [B, 1, 1, 1], 0 or 1 / survival probability."""
+        dropped = [k for k, spec in enumerate(self.specs) if spec.has_residual and self._survival[k] < 1]
+        if not dropped:
+            return {}
+        if seed is None:
+            raise ValueError("training with stochastic depth needs a seed: model(inputs, training=True, seed=int32 [2])")
+        survival = tf.constant([[self._survival[k]] for k in dropped])
+        draws = tf.random.stateless_uniform([len(dropped), batch_size], seed)
+        scales = tf.where(draws < survival, 1 / survival, 0.0)[:, :, None, None, None]
+        return dict(zip(dropped, tf.unstack(scales), strict=True))
+
+
+class MBConvBlock(keras.layers.Layer):
+    """Inverted residual: 1x1 expansion, depthwise convolution, squeeze-and-excite, linear 1x1 projection."""
+
+    def __init__(
+        self,
+        spec: BlockSpec,
+        *,
+        squeeze_excite: bool,
+        activation: Activation,
+        kernel: KernelSettings,
+        batch_norm: BatchNormSettings,
+        name: str,
+    ) -> None:
+        """Builds the block that `spec` describes; an expansion ratio of 1 leaves the expansion out."""
+        super().__init__(name=name)
+        filters = spec.in_filters * spec.expand_ratio
+        depthwise = kernel._replace(l2_weight=0.0)
+        self._activation = activation
+        self._has_residual = spec.has_residual
+        self.expand = self.expand_norm = self.squeeze_excite = None
+        with tf.name_scope(name):
+            if spec.expand_ratio != 1:
+                self.expand = layers.conv2d(spec.in_filters, filters, 1, kernel=kernel, name="expand")
+                self.expand_norm = layers.batch_norm(filters, settings=batch_norm, name="expand_norm")
+            self.depthwise = layers.depthwise_conv2d(
+                filters, spec.kernel_size, strides=spec.strides, kernel=depthwise, name="depthwise"
+            )
+            self.depthwise_norm = layers.batch_norm(filters, settings=batch_norm, name="depthwise_norm")
+            if squeeze_excite:
+                squeezed = max(1, int(spec.in_filters * _SQUEEZE_RATIO))
+                self.squeeze_excite = SqueezeExcite(
+                    filters, squeezed, activation=activation, kernel=kernel, name="squeeze_excite"
+                )
+            self.project = layers.conv2d(filters, spec.filters, 1, kernel=kernel, name="project")
+            self.project_norm = layers.batch_norm(spec.filters, settings=batch_norm, name="project_norm")
+
+    def call(self, inputs: tf.Tensor, training: bool = False, residual_scale: tf.Tensor | None = None) -> tf.Tensor:
+        """[B, H, W, in_filters] -> [B, ceil(H / strides), ceil(W / strides), filters].
+
+        Args:
+          inputs: float32.
+          training: whether batch norms use the batch's statistics.
+          residual_scale: float32 [B, 1, 1, 1], what the residual branch is multiplied with (stochastic depth).
+
+        Returns:
+          float32, without an activation: the projection is linear.
+        """
+        x = inputs
+        if self.expand is not None:
+            x = self._activation(self.expand_norm(self.expand(x), training=training))
+        x = self._activation(self.depthwise_norm(self.depthwise(x), training=training))
+        if self.squeeze_excite is not None:
+            x = self.squeeze_excite(x)
+        x = self.project_norm(self.project(x), training=training)
+        if not self._has_residual:
+            return x
+        return inputs + (x if residual_scale is None else x * residual_scale)
+
+
+class SqueezeExcite(keras.layers.Layer):
+    """Weighs channels by a small network over their means (Hu et al. 2018, arXiv:1709.01507)."""
+
+    def __init__(
+        self, channels: int, squeezed: int, *, activation: Activation, kernel: KernelSettings, name: str
+    ) -> None:
+        """Builds the two 1x1 convolutions, `channels` -> `squeezed` -> `channels`."""
+        super().__init__(name=name)
+        self._activation = activation
+        biased = {"use_bias": True, "bias_l2_weight": kernel.l2_weight}
+        with tf.name_scope(name):
+            self.reduce = layers.conv2d(channels, squeezed, 1, kernel=kernel, name="reduce", **biased)
+            self.expand = layers.conv2d(squeezed, channels, 1, kernel=kernel, name="expand", **biased)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """[B, H, W, channels] -> the same shape."""
+        means = tf.reduce_mean(inputs, [1, 2], keepdims=True)
+        return inputs * tf.sigmoid(self.expand(self._activation(self.reduce(means))))
+
+
+def _stem_filters(scale: BackboneScale) -> int:
+    return _STEM_FILTERS if scale.lite else round_filters(_STEM_FILTERS, scale.width)
+
+
+def _fan_out_normal(seed: int) -> keras.initializers.Initializer:
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal", seed=seed)
