@@ -4,18 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import tensorflow as tf
+import tf_keras as keras
 
 from efficientdet.types import Detections, Predictions
-
-
-class DecodedAnchors(NamedTuple):
-    """What every anchor says, in boxes and scores, before any decision."""
-
-    boxes: tf.Tensor  # float32 [B, A, 4], normalised to the network's padded input, not clipped
-    scores: tf.Tensor  # float32 [B, A, C]
 
 
 class Preprocess(Protocol):
@@ -31,7 +25,7 @@ class Preprocess(Protocol):
 class Detector(tf.Module):
     """A network between its preprocessing and its post-processing.
 
-    The three parts know nothing of each other. Whoever evaluates, exports or infers goes through this class, so that what is
+    The parts know nothing of each other. Whoever evaluates, exports or infers goes through this class, so that what is
     measured is what is shipped.
 
     Attributes:
@@ -43,7 +37,7 @@ class Detector(tf.Module):
 
     def __init__(
         self,
-        model: Callable[..., Predictions],
+        model: keras.Model,
         preprocess: Preprocess,
         postprocess: Callable[[Predictions, tf.Tensor], Detections],
         decode: Callable[[Predictions], tuple[tf.Tensor, tf.Tensor]],

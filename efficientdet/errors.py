@@ -1,5 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Errors that a user can cause and mend. Their text names the place, the value and the rule, and is shown without a traceback."""
+"""Errors that a user can cause and mend.
+
+Their text names the place, the value and the rule, and is shown without a traceback.
+"""
 
 from __future__ import annotations
 

@@ -9,30 +9,34 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf import text_format
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor as _FieldDescriptor
 from google.protobuf.message import Message
+
+# Descriptors of fields and of messages. Each implementation of protobuf has its own classes for them, without a base.
+Field: TypeAlias = Any
+MessageType: TypeAlias = Any
 
 _STEP = re.compile(r"(\w+)(?:\[(\d+)\])?")
 
 
-def is_repeated(field: FieldDescriptor) -> bool:
+def is_repeated(field: Field) -> bool:
     """Whether `field` holds a list (or a map)."""
     if hasattr(field, "is_repeated"):  # protobuf >= 6.31, where `label` is on its way out
         return bool(field.is_repeated)
-    return field.label == FieldDescriptor.LABEL_REPEATED
+    return field.label == _FieldDescriptor.LABEL_REPEATED
 
 
-def is_message(field: FieldDescriptor) -> bool:
+def is_message(field: Field) -> bool:
     """Whether `field` holds messages."""
     return field.message_type is not None
 
 
-def is_map(field: FieldDescriptor) -> bool:
+def is_map(field: Field) -> bool:
     """Whether `field` is a map."""
-    return is_message(field) and field.message_type.GetOptions().map_entry
+    return is_message(field) and bool(field.message_type.GetOptions().map_entry)
 
 
 def join(path: str, name: str) -> str:
@@ -74,7 +78,7 @@ def set_paths(message: Message) -> set[str]:
     return paths
 
 
-def locate(message: Message, path: str) -> tuple[Message, FieldDescriptor, int | None]:
+def locate(message: Message, path: str) -> tuple[Message, Field, int | None]:
     """Follows `path` through `message`, into defaults where a message on the way is not set.
 
     Args:
@@ -104,14 +108,14 @@ def locate(message: Message, path: str) -> tuple[Message, FieldDescriptor, int |
     raise KeyError(path)
 
 
-def is_set(message: Message, field: FieldDescriptor) -> bool:
+def is_set(message: Message, field: Field) -> bool:
     """Whether a text names `field` in `message`; for a list, whether it has elements."""
     if is_repeated(field):
         return len(getattr(message, field.name)) > 0
     return message.HasField(field.name)
 
 
-def format_value(message: Message, field: FieldDescriptor, index: int | None = None) -> str:
+def format_value(message: Message, field: Field, index: int | None = None) -> str:
     """The value of a field as text format writes it: `6`, `"sum"`, `[1.0, 2.0]`; with `default ` before it if unset.
 
     Args:
@@ -128,7 +132,7 @@ def format_value(message: Message, field: FieldDescriptor, index: int | None = N
     return text if index is not None or is_set(message, field) else f"default {text}"
 
 
-def _format_scalar(field: FieldDescriptor, value: Any) -> str:
+def _format_scalar(field: Field, value: Any) -> str:
     out = io.StringIO()
     text_format.PrintFieldValue(field, value, out)
     return out.getvalue()

@@ -1,72 +1,19 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """What is done with each field of a pipeline config: honoured, translated or refused. Never nothing.
 
-The verdicts themselves are in `verdict_table.py`, one per field of every message that can be reached through fields that
-are not refused; behind a refused field there is nothing to decide.
+The verdicts themselves are in `verdicts/`; here they are applied to a message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from efficientdet import field_paths
-
-
-@dataclass(frozen=True)
-class Honoured:
-    """The field does what it says.
-
-    Attributes:
-      required: it must be set where its message is.
-    """
-
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class HonouredWhen:
-    """The field does what it says for some values; another value, be it the default of an unset field, is an error.
-
-    Attributes:
-      accepts: says whether a value is one of them; a list is handed over whole.
-      otherwise: the rule, as it follows "path (value)": "must be positive".
-    """
-
-    accepts: Callable[[Any], bool]
-    otherwise: str
-
-
-@dataclass(frozen=True)
-class Translated:
-    """The field tuned something of TFOD's that has no counterpart here; a value that is not the default is noted.
-
-    Attributes:
-      instead: what happens instead.
-    """
-
-    instead: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The field changes results in a way that is not built, so a config that sets it cannot run as it means to.
-
-    A scalar that is explicitly set to its default asks for nothing and is accepted.
-
-    Attributes:
-      reason: what is not supported, as it follows "path (value)".
-    """
-
-    reason: str
-
-
-Verdict = Honoured | HonouredWhen | Translated | Refused
-VerdictTable = dict[str, dict[str, Verdict]]
+from efficientdet.field_paths import Field
+from efficientdet.verdicts.kinds import Honoured, HonouredWhen, Refused, Verdict, VerdictTable
 
 
 class Finding(NamedTuple):
@@ -87,12 +34,12 @@ def judge(root: Message, table: VerdictTable) -> Iterator[Finding]:
     yield from _judge_message(root, "", table)
 
 
-def is_refused(field: FieldDescriptor, table: VerdictTable) -> bool:
+def is_refused(field: Field, table: VerdictTable) -> bool:
     """Whether `table` refuses `field`, so that what stands inside it does not matter."""
     return isinstance(verdict_of(field, table), Refused)
 
 
-def verdict_of(field: FieldDescriptor, table: VerdictTable) -> Verdict:
+def verdict_of(field: Field, table: VerdictTable) -> Verdict:
     """The verdict on `field`; fields behind a refused one have none.
 
     Raises:
@@ -101,9 +48,9 @@ def verdict_of(field: FieldDescriptor, table: VerdictTable) -> Verdict:
     return table[message_name(field)][field.name]
 
 
-def message_name(field: FieldDescriptor) -> str:
+def message_name(field: Field) -> str:
     """The message that `field` belongs to, without the package: `Ssd.MaskHead`."""
-    return field.containing_type.full_name.removeprefix(f"{field.file.package}.")
+    return str(field.containing_type.full_name).removeprefix(f"{field.file.package}.")
 
 
 def _judge_message(message: Message, path: str, table: VerdictTable) -> Iterator[Finding]:
@@ -122,7 +69,7 @@ def _judge_message(message: Message, path: str, table: VerdictTable) -> Iterator
     yield from _judge_oneofs(message, path, table)
 
 
-def _judge_field(message: Message, field: FieldDescriptor, path: str, verdict: Verdict) -> Iterator[Finding]:
+def _judge_field(message: Message, field: Field, path: str, verdict: Verdict) -> Iterator[Finding]:
     if isinstance(verdict, HonouredWhen):
         if not verdict.accepts(getattr(message, field.name)):
             yield Finding(path, verdict.otherwise, is_error=True)
@@ -145,7 +92,7 @@ def _judge_oneofs(message: Message, path: str, table: VerdictTable) -> Iterator[
             yield Finding(path, needed, is_error=True)
 
 
-def _says_something(message: Message, field: FieldDescriptor) -> bool:
+def _says_something(message: Message, field: Field) -> bool:
     """Whether the field is set, and to something else than its default."""
     if not field_paths.is_set(message, field):
         return False

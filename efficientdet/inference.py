@@ -1,24 +1,27 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Detection on pictures from files: annotated copies, and one COCO results file.
 
-Works with a detector in memory and with a SavedModel, one that TFOD exported included. Importing this module, and finding
-the pictures, needs no TensorFlow.
+Works with a detector in memory and with a SavedModel, one that TFOD exported included. Importing this module, and
+finding the pictures, needs no TensorFlow.
 """
 
 from __future__ import annotations
 
 import glob
 import io
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from efficientdet.data.files import replace_atomically
+from efficientdet.data.importers.images import read_image
 from efficientdet.errors import DataError, UsageError
-from efficientdet.evaluation.coco import ImageIds, coco_results, write_json
+from efficientdet.evaluation.coco import ImageIds, coco_results
 from efficientdet.types import Detections
 from efficientdet.visualization import draw_detections
 
@@ -31,7 +34,6 @@ _LOGGER = logging.getLogger(__name__)
 DetectFn = Callable[[np.ndarray], Detections]
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
-MAX_PIXELS = 100_000_000  # 300 MB decoded; beyond it a file is damaged or hostile more often than a photograph
 _JPEG_QUALITY = 92
 
 
@@ -71,27 +73,17 @@ def find_images(patterns: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Reads a picture as it is meant to be seen: turned by its EXIF orientation, as RGB.
-
-    Args:
-      path: a file that Pillow can decode.
+def read_pixels(path: Path) -> np.ndarray:
+    """Reads a picture as the importers read it for training: RGB, turned by its EXIF orientation.
 
     Returns:
       uint8 [h, w, 3].
 
     Raises:
-      DataError: the file cannot be read or decoded, or has more than `MAX_PIXELS` pixels.
+      DataError: the file cannot be read or decoded, or is too large.
     """
-    try:
-        with Image.open(path) as image:  # reads the header only
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{path}: {image.width} x {image.height} pixels exceed the limit of {MAX_PIXELS}")
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except UnidentifiedImageError:
-        raise DataError(f"{path}: not a picture") from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's PNG reader raises SyntaxError
-        raise DataError(f"{path}: cannot be decoded: {error}") from error
+    with Image.open(io.BytesIO(read_image(path).data)) as image:
+        return np.asarray(image)
 
 
 def detect_with_detector(detector: Detector) -> DetectFn:
@@ -160,8 +152,8 @@ def run_inference(
 ) -> InferenceSummary:
     """Detects in pictures; writes an annotated copy of each, and `detections.json` for all of them.
 
-    Boxes in the JSON are in pixels of the picture as it is seen, that is, after its EXIF orientation. A picture that cannot
-    be read is reported and left out.
+    Boxes in the JSON are in pixels of the picture as it is seen, that is, after its EXIF orientation. A picture that
+    cannot be read is reported and left out.
 
     Args:
       detect: runs on one picture.
@@ -183,7 +175,7 @@ def run_inference(
     image_ids, results, skipped = ImageIds(), [], []
     for path, target in zip(paths, targets, strict=True):
         try:
-            image = read_image(path)
+            image = read_pixels(path)
         except DataError as error:
             _LOGGER.warning("skipped %s", error)
             skipped.append(str(error))
@@ -195,7 +187,7 @@ def run_inference(
         entries = coco_results(image_ids.assign(path.stem), image.shape[:2], found)
         results += [entry | {"file_name": str(path)} for entry in entries]
         _LOGGER.info("%s: %d detections -> %s", path, len(entries), target)
-    write_json(output_dir / "detections.json", results)
+    replace_atomically(output_dir / "detections.json", json.dumps(results))
     return InferenceSummary(len(paths) - len(skipped), len(results), tuple(skipped))
 
 
@@ -218,7 +210,8 @@ def _at_least(detections: Detections, min_score: float) -> Detections:
     """Keeps the detections in use that reach a score, without padding."""
     count = int(detections.count)
     keep = np.flatnonzero(np.asarray(detections.scores)[:count] >= min_score)
-    return Detections(*(np.asarray(values)[keep] for values in detections[:-1]), count=np.int32(len(keep)))
+    boxes, scores, classes, anchors = (np.asarray(values)[keep] for values in detections[:-1])
+    return Detections(boxes, scores, classes, anchors, count=np.int32(len(keep)))
 
 
 def _output_paths(paths: Sequence[Path], output_dir: Path) -> list[Path]:

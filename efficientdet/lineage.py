@@ -1,8 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """The numbers that a config leaves to its lineage.
 
-TFOD and google/automl train the same networks from different numbers, most of which TFOD's schema cannot say: it had them
-in code. The fields for them have no default in the `.proto`; the table here fills those that a config leaves unset.
+TFOD and google/automl train the same networks from different numbers, most of which TFOD's schema cannot say: it had
+them in code. The fields for them have no default in the `.proto`; the table here fills what a config leaves unset.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class LineageDefaults(NamedTuple):
     """One row: what a lineage does with one family of backbones. The fields are described in the `.proto` files."""
 
     survival_probability: float
-    endpoints: _Extractor.Endpoints.ValueType
+    endpoints: _Extractor.Endpoints
     mean: tuple[float, float, float]
     stddev: tuple[float, float, float]
-    anchor_order: _Anchors.AnchorOrder.ValueType
-    stride_rule: _Anchors.StrideRule.ValueType
+    anchor_order: _Anchors.AnchorOrder
+    stride_rule: _Anchors.StrideRule
     combine_method: str
 
 
@@ -63,7 +63,7 @@ _AUTOML_B0 = _AUTOML._replace(survival_probability=1.0)
 _AUTOML_LITE = _AUTOML._replace(mean=_LITE_MEAN, stddev=_LITE_STDDEV, combine_method="sum")
 
 
-def lineage_defaults(lineage: _Pipeline.Lineage.ValueType, extractor_type: str) -> LineageDefaults:
+def lineage_defaults(lineage: _Pipeline.Lineage, extractor_type: str) -> LineageDefaults:
     """The row of the table for a lineage and a `feature_extractor.type`."""
     lite = "-lite" in extractor_type
     if lineage == _Pipeline.AUTOML:
@@ -75,7 +75,7 @@ def lineage_defaults(lineage: _Pipeline.Lineage.ValueType, extractor_type: str) 
 
 def fill_unset(config: _Pipeline) -> None:
     """Sets, in place, each field of the model that is left to the lineage and is unset; and `lineage` itself."""
-    config.lineage = config.lineage
+    config.lineage = config.lineage  # set even where it is the default, so that the written config says it
     if not config.HasField("model") or not config.model.HasField("ssd"):
         return
     ssd = config.model.ssd

@@ -1,21 +1,21 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Where each field of a text-format config stands, and errors for names that the schema does not have.
 
-`google.protobuf.text_format` reads values but keeps no positions, and knows nothing of near misses. So the same tokenizer
-is walked once more, guided by the descriptors: every field name is looked up and its line and column are kept.
+`google.protobuf.text_format` reads values but keeps no positions, and knows nothing of near misses. So the same
+tokenizer is walked once more, guided by the descriptors: every field name is looked up, and its place is kept.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf import text_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from efficientdet import field_paths
 from efficientdet.errors import ConfigError
+from efficientdet.field_paths import Field, MessageType
 
 _CLOSING = {"{": "}", "<": ">"}
 
@@ -34,9 +34,9 @@ class Position(NamedTuple):
 def read_positions(
     text: str,
     filename: str,
-    root: Descriptor,
+    root: MessageType,
     *,
-    skip_body: Callable[[FieldDescriptor], bool] = lambda field: False,
+    skip_body: Callable[[Field], bool] = lambda field: False,
 ) -> dict[str, Position]:
     """Finds the position of every field in `text`.
 
@@ -47,15 +47,15 @@ def read_positions(
       skip_body: says for a field that holds a message that names inside it need not be known.
 
     Returns:
-      Field path -> position of the field's name. A list has a position (of its first mention) and one per element; a list
-      given as `[]` has a position and no elements.
+      Field path -> position of the field's name. A list has a position (of its first mention) and one per element;
+      a list given as `[]` has a position and no elements.
 
     Raises:
       ConfigError: a name or an enum value that does not exist, or text that is not text format; with
         `file:line:column`, the message it stands in and the nearest valid name.
     """
     try:
-        return _Walk(text, filename, skip_body).run(root)
+        return _Walk(text, filename, skip_body, root).run()
     except text_format.ParseError as error:
         raise syntax_error(error, filename) from None
 
@@ -87,18 +87,17 @@ def suggest(name: str, valid: list[str]) -> str:
 class _Walk:
     """One pass over one text."""
 
-    def __init__(self, text: str, filename: str, skip_body: Callable[[FieldDescriptor], bool]) -> None:
+    def __init__(self, text: str, filename: str, skip_body: Callable[[Field], bool], root: MessageType) -> None:
         self._filename = filename
         self._skip_body = skip_body
-        self._tokens = text_format.Tokenizer(text.split("\n"))
+        self._root = root
+        self._tokens: Any = text_format.Tokenizer(text.split("\n"))
         self._positions: dict[str, Position] = {}
         self._counts: dict[str, int] = {}
-        self._root: Descriptor | None = None
 
-    def run(self, root: Descriptor) -> dict[str, Position]:
-        self._root = root
+    def run(self) -> dict[str, Position]:
         while not self._tokens.AtEnd():
-            self._field(root, "")
+            self._field(self._root, "")
         return self._positions
 
     def _here(self) -> Position:
@@ -108,7 +107,7 @@ class _Walk:
     def _error(self, position: Position, message: str) -> ConfigError:
         return ConfigError(f"{position.file}:{position.line}:{position.column}: {message}")
 
-    def _field(self, owner: Descriptor, path: str) -> None:
+    def _field(self, owner: MessageType, path: str) -> None:
         position, name = self._here(), self._tokens.token
         if name in ("}", ">"):
             raise self._error(position, f'"{name}" closes nothing')
@@ -130,7 +129,7 @@ class _Walk:
         if not self._tokens.TryConsume(","):
             self._tokens.TryConsume(";")
 
-    def _list(self, field: FieldDescriptor, path: str) -> None:
+    def _list(self, field: Field, path: str) -> None:
         if self._tokens.TryConsume("]"):
             return
         while True:
@@ -139,7 +138,7 @@ class _Walk:
                 return
             self._tokens.Consume(",")
 
-    def _element(self, field: FieldDescriptor, path: str, position: Position) -> str:
+    def _element(self, field: Field, path: str, position: Position) -> str:
         """The path of the value about to be read: of the next element if `field` is a list, else `path` itself."""
         if not field_paths.is_repeated(field):
             return path
@@ -149,13 +148,13 @@ class _Walk:
         self._positions[element] = position
         return element
 
-    def _value(self, field: FieldDescriptor, path: str) -> None:
+    def _value(self, field: Field, path: str) -> None:
         if field_paths.is_message(field):
             self._message(field, path)
         else:
             self._scalar(field, path)
 
-    def _message(self, field: FieldDescriptor, path: str) -> None:
+    def _message(self, field: Field, path: str) -> None:
         opened = self._here()
         closing = _CLOSING.get(self._tokens.token)
         if closing is None:
@@ -180,7 +179,7 @@ class _Walk:
             if depth == 0:
                 return
 
-    def _scalar(self, field: FieldDescriptor, path: str) -> None:
+    def _scalar(self, field: Field, path: str) -> None:
         """Steps over one value. Its type is left to the parser, except names of enum values, to suggest the nearest."""
         token, position = self._tokens.token, self._here()
         if field.enum_type is not None and token.isidentifier() and token not in field.enum_type.values_by_name:
@@ -193,8 +192,8 @@ class _Walk:
             raise self._error(position, f"{path} has no value")
         self._tokens.NextToken()
 
-    def _hint(self, owner: Descriptor, name: str) -> str:
-        if difflib.get_close_matches(name, list(owner.fields_by_name), n=1) or self._root is None:
+    def _hint(self, owner: MessageType, name: str) -> str:
+        if difflib.get_close_matches(name, list(owner.fields_by_name), n=1):
             return suggest(name, list(owner.fields_by_name))
         elsewhere = [message.name for message in _message_types(self._root) if name in message.fields_by_name]
         if elsewhere:
@@ -202,11 +201,11 @@ class _Walk:
         return suggest(name, list(owner.fields_by_name))
 
 
-def _describe(message: Descriptor, path: str) -> str:
+def _describe(message: MessageType, path: str) -> str:
     return f"{path} ({message.name})" if path else f"the top level ({message.name})"
 
 
-def _message_types(root: Descriptor) -> Iterator[Descriptor]:
+def _message_types(root: MessageType) -> Iterator[MessageType]:
     """Yields every message type that `root` can hold, once each, `root` first."""
     seen, pending = {root.full_name}, [root]
     while pending:

@@ -64,8 +64,8 @@ def draw_boxes(
 
     Args:
       image: uint8 [h, w, 3], RGB.
-      boxes: float [N, 4], ymin xmin ymax xmax normalised to the picture. What lies outside is cut off; a box that is not
-        finite, or has no area inside the picture, is left out.
+      boxes: float [N, 4], ymin xmin ymax xmax normalised to the picture. What lies outside is cut off; a box that is
+        not finite, or has no area inside the picture, is left out.
       classes: int [N].
       scores: float [N], or None for ground truth.
       names: the name of each class; a class without one is shown as its number.
@@ -140,7 +140,8 @@ def draw_batch(
         for values in (batch.ground_truth.count, batch.ground_truth.boxes, batch.ground_truth.classes)
     )
     drawn = [
-        draw_boxes(pixels[i], boxes[i, : counts[i]], classes[i, : counts[i]], names=names) for i in range(len(pixels))
+        draw_boxes(image, image_boxes[:count], rows[:count], names=names)
+        for image, image_boxes, rows, count in zip(pixels, boxes, classes, counts, strict=True)
     ]
     return np.stack(drawn) if drawn else pixels
 

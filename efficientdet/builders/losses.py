@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from efficientdet.builders.choice import choice
 from efficientdet.config import PipelineConfig
 from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss
 from efficientdet.ops.box_coder import BoxScales
@@ -31,8 +32,8 @@ def build_loss(config: PipelineConfig) -> DetectionLoss:
     """Builds both losses with their weights and normalisers."""
     ssd = config.proto.model.ssd
     classification, localization = ssd.loss.classification_loss, ssd.loss.localization_loss
-    classification_kind = config.chosen("model.ssd.loss.classification_loss", "classification_loss")
-    localization_kind = config.chosen("model.ssd.loss.localization_loss", "localization_loss")
+    classification_kind = choice(config, "model.ssd.loss.classification_loss")
+    localization_kind = choice(config, "model.ssd.loss.localization_loss")
     return DetectionLoss(
         classification=CLASSIFICATION_LOSSES[classification_kind](getattr(classification, classification_kind)),
         localization=LOCALIZATION_LOSSES[localization_kind](getattr(localization, localization_kind)),

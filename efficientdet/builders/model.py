@@ -40,12 +40,8 @@ def build_model(config: PipelineConfig, *, seed: int = 0) -> EfficientDet:
 
     Returns:
       The network; all its variables exist.
-
-    Raises:
-      ConfigError: anchors and pyramid do not cover the same levels.
     """
     ssd = config.proto.model.ssd
-    _check_levels(config)
     with initialization_seed(seed):
         backbone = _build_backbone(config)
         bifpn = ssd.feature_extractor.bifpn
@@ -143,13 +139,3 @@ def _build_heads(
 def _anchors_per_cell(generator: anchor_generator_pb2.AnchorGenerator) -> int:
     settings = generator.multiscale_anchor_generator
     return len(settings.aspect_ratios) * settings.scales_per_octave
-
-
-def _check_levels(config: PipelineConfig) -> None:
-    bifpn = config.proto.model.ssd.feature_extractor.bifpn
-    anchors = config.proto.model.ssd.anchor_generator.multiscale_anchor_generator
-    if (bifpn.min_level, bifpn.max_level) != (anchors.min_level, anchors.max_level):
-        raise config.error(
-            "model.ssd.anchor_generator.multiscale_anchor_generator",
-            f"levels {anchors.min_level}-{anchors.max_level} must be those of the BiFPN, {bifpn.min_level}-{bifpn.max_level}",
-        )

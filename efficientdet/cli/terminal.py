@@ -38,13 +38,12 @@ def command(function: Command) -> Command:
 
 def set_up_logging() -> None:
     """One line per event of ours on stderr; TensorFlow's and absl's notes below a warning are silenced."""
-    package = logging.getLogger("efficientdet")
-    if not package.handlers:
+    root = logging.getLogger()
+    if not any(isinstance(handler, logging.StreamHandler) for handler in root.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-        package.addHandler(handler)
-        package.propagate = False
-    package.setLevel(os.environ.get("EFFICIENTDET_LOG_LEVEL", "INFO").upper())
+        root.addHandler(handler)
+    logging.getLogger("efficientdet").setLevel(os.environ.get("EFFICIENTDET_LOG_LEVEL", "INFO").upper())
     for chatty in ("tensorflow", "absl", "h5py"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 

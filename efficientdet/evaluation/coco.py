@@ -1,8 +1,9 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """COCO's box metrics: what was found is set against the truth, in pixels of the original picture.
 
-The numbers come from faster-coco-eval, or from pycocotools where asked for. Both are handed exactly the entries that `write`
-writes, so that anyone who runs pycocotools on the two files gets the reported numbers. Nothing here needs TensorFlow.
+The numbers come from faster-coco-eval, or from pycocotools where asked for. Both are handed exactly the entries that
+`write` writes, so that anyone who runs pycocotools on the two files gets the reported numbers. Nothing here needs
+TensorFlow.
 
 Reference: Lin et al. 2014 (arXiv:1405.0312), https://cocodataset.org/#detection-eval; metric names as TFOD writes them.
 """
@@ -12,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from efficientdet.data.files import replace_atomically
 from efficientdet.types import Detections, GroundTruth
 
 METRIC_NAMES = (
@@ -38,8 +39,8 @@ METRIC_NAMES = (
 CATEGORY_METRIC_PREFIX = "DetectionBoxes_PerformanceByCategory/mAP/"
 NOT_DEFINED = -1.0  # COCO's value of a metric without a single object to measure it on
 
-# Truth passes through float32 coordinates normalised to the network's input. A thousandth of a pixel is coarser than what that
-# costs (6e-8 of the side) and finer than any annotation, so rounding to it brings the annotated numbers back.
+# Truth passes through float32 coordinates normalised to the network's input. A thousandth of a pixel is coarser than
+# what that costs (6e-8 of the side) and finer than any annotation: rounding to it brings the annotated numbers back.
 _DECIMALS = 3
 _MAX_ID_DIGITS = 15  # an integer of 15 digits survives a JSON reader that holds numbers in float64
 
@@ -56,8 +57,8 @@ class Category(NamedTuple):
 class ImageIds:
     """Gives pictures the integer ids that COCO's format asks for.
 
-    A source id that is a plain number stays itself, so that results can be scored against the data set's own annotations.
-    Any other, an empty one, or one that was given before, gets the lowest number not yet used.
+    A source id that is a plain number stays itself, so that results can be scored against the data set's own
+    annotations. Any other, an empty one, or one that was given before, gets the lowest number not yet used.
     """
 
     def __init__(self) -> None:
@@ -85,8 +86,8 @@ def coco_results(image_id: int, size: tuple[int, int], detections: Detections) -
       detections: numpy arrays without a batch dimension; boxes normalised to the picture.
 
     Returns:
-      One entry per detection, best first: image_id, category_id (class row + 1), bbox (x, y, width, height in pixels) and
-      score (the shortest decimal that names the float32, so that no order is lost).
+      One entry per detection, best first: image_id, category_id (class row + 1), bbox (x, y, width, height in pixels)
+      and score (the shortest decimal that names the float32, so that no order is lost).
     """
     count = int(detections.count)
     boxes = _to_xywh_pixels(detections.boxes[:count], size)
@@ -100,13 +101,12 @@ def coco_results(image_id: int, size: tuple[int, int], detections: Detections) -
 class CocoEvaluation:
     """Collects detections and truth picture by picture, then computes the metrics over all of them.
 
-    Detections and truth of classes outside `categories` are left out, as TFOD does: a model may have more class rows than its
-    label map has entries (COCO's 80 ids lie in 1..90).
+    Detections and truth of classes outside `categories` are left out, as TFOD does: a model may have more class rows
+    than its label map has entries (COCO's 80 ids lie in 1..90).
     """
 
     def __init__(self, categories: Sequence[Category], *, backend: Backend = "faster_coco_eval") -> None:
-        self._categories = [{"id": int(category.id), "name": category.name} for category in categories]
-        self._category_ids = {int(category.id) for category in categories}
+        self._name_of = {int(category.id): category.name for category in categories}
         self._backend = backend
         self._image_ids = ImageIds()
         self._images: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ class CocoEvaluation:
           source_id: its name in the data set.
           original_size: its (height, width) in pixels, as annotated.
           detections: numpy arrays without a batch dimension; boxes normalised to the picture.
-          ground_truth: numpy arrays without a batch dimension; boxes normalised to the picture (not to the padded input).
+          ground_truth: numpy arrays without a batch dimension; boxes normalised to the picture, not the padded input.
 
         Returns:
           The id given to the picture.
@@ -136,7 +136,7 @@ class CocoEvaluation:
         image_id = self._image_ids.assign(source_id)
         self._images.append({"id": image_id, "width": width, "height": height, "file_name": source_id})
         found = coco_results(image_id, (height, width), detections)
-        self._results += [entry for entry in found if entry["category_id"] in self._category_ids]
+        self._results += [entry for entry in found if entry["category_id"] in self._name_of]
         self._add_truth(image_id, (height, width), ground_truth)
         return image_id
 
@@ -144,7 +144,7 @@ class CocoEvaluation:
         count = int(truth.count)
         for index, box in enumerate(_to_xywh_pixels(truth.boxes[:count], size)):
             category_id = int(truth.classes[index]) + 1
-            if category_id not in self._category_ids:
+            if category_id not in self._name_of:
                 continue
             # Without an annotated area the box's own decides which of the three size ranges the object belongs to.
             area = round(float(truth.areas[index]), _DECIMALS)
@@ -166,34 +166,28 @@ class CocoEvaluation:
           per_category: also gives the AP of each category, as `CATEGORY_METRIC_PREFIX` + its name.
 
         Returns:
-          `METRIC_NAMES` -> value in 0..1, or -1 (`NOT_DEFINED`) where there is nothing to measure, such as no large object in
-          the truth.
+          `METRIC_NAMES` -> value in 0..1, or -1 (`NOT_DEFINED`) where there is nothing to measure, such as AP of large
+          objects where the truth has none.
         """
-        ids = sorted(self._category_ids)
-        if not self._images:
-            stats, by_category = [NOT_DEFINED] * len(METRIC_NAMES), [NOT_DEFINED] * len(ids)
+        if self._images:
+            stats, ap_of = _evaluate(self._truth_dataset(), self._results_dataset(), self._backend)
         else:
-            stats, by_category = _evaluate(self._truth_dataset(), self._results_dataset(), self._backend)
-        metrics = dict(zip(METRIC_NAMES, map(float, stats), strict=True))
+            stats, ap_of = [NOT_DEFINED] * len(METRIC_NAMES), dict.fromkeys(self._name_of, NOT_DEFINED)
+        metrics = dict(zip(METRIC_NAMES, stats, strict=True))
         if per_category:
-            names = {category["id"]: category["name"] for category in self._categories}
-            values = dict(zip(ids, by_category, strict=True))
-            metrics |= {CATEGORY_METRIC_PREFIX + name: values[category_id] for category_id, name in names.items()}
+            metrics |= {CATEGORY_METRIC_PREFIX + name: ap_of[id_] for id_, name in self._name_of.items()}
         return metrics
 
     def write(self, directory: str | Path) -> None:
         """Writes `ground_truth.json` (COCO instances) and `detections.json` (COCO results) into a directory."""
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        write_json(directory / "ground_truth.json", self._truth_dataset())
-        write_json(directory / "detections.json", self._results)
+        replace_atomically(Path(directory) / "ground_truth.json", json.dumps(self._truth_dataset()))
+        replace_atomically(Path(directory) / "detections.json", json.dumps(self._results))
 
     def _truth_dataset(self) -> dict[str, Any]:
         # "info" and "licenses" are empty but present: pycocotools' loadRes copies the former.
         # The annotations are copies: COCOeval notes its "ignore" flags in what it is given.
         annotations = [dict(annotation) for annotation in self._annotations]
-        sections = {"images": self._images, "annotations": annotations, "categories": self._categories}
-        return {"info": {}, "licenses": []} | sections
+        return {"info": {}, "licenses": []} | self._dataset(annotations)
 
     def _results_dataset(self) -> dict[str, Any]:
         # What loadRes makes of a results file; done here because pycocotools' cannot read an empty one.
@@ -201,14 +195,11 @@ class CocoEvaluation:
             entry | {"id": number, "area": entry["bbox"][2] * entry["bbox"][3], "iscrowd": 0}
             for number, entry in enumerate(self._results, start=1)
         ]
-        return {"images": self._images, "annotations": annotations, "categories": self._categories}
+        return self._dataset(annotations)
 
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file in one go: a reader finds the old one or the whole new one, never a part."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(partial, path)
+    def _dataset(self, annotations: list[dict[str, Any]]) -> dict[str, Any]:
+        categories = [{"id": id_, "name": name} for id_, name in self._name_of.items()]
+        return {"images": self._images, "annotations": annotations, "categories": categories}
 
 
 def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> list[list[float]]:
@@ -219,8 +210,8 @@ def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> list[list[float
     return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), _DECIMALS).tolist()
 
 
-def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) -> tuple[Sequence[float], list[float]]:
-    """Runs COCOeval: the 12 numbers, and AP per category in ascending order of id."""
+def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) -> tuple[list[float], dict[int, float]]:
+    """Runs COCOeval: the 12 numbers, and AP by category id."""
     if backend == "faster_coco_eval":
         from faster_coco_eval import COCO
         from faster_coco_eval import COCOeval_faster as COCOeval
@@ -238,11 +229,11 @@ def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) 
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    # Precision is [IoU thresholds, recall levels, categories, area ranges, detection limits]: all areas, 100 detections.
+    # Precision is [IoU thresholds, recall levels, categories, areas, detection limits]: all areas, 100 detections.
     precision = np.asarray(evaluation.eval["precision"])[:, :, :, 0, -1]
-    by_category = []
-    for index in range(precision.shape[2]):
+    ap_of = {}
+    for index, category_id in enumerate(evaluation.params.catIds):
         values = precision[:, :, index]
         defined = values[values > NOT_DEFINED]
-        by_category.append(float(defined.mean()) if defined.size else NOT_DEFINED)
-    return list(evaluation.stats[: len(METRIC_NAMES)]), by_category
+        ap_of[int(category_id)] = float(defined.mean()) if defined.size else NOT_DEFINED
+    return [float(value) for value in evaluation.stats[: len(METRIC_NAMES)]], ap_of

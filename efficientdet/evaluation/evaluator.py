@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Runs a detector over a data set: losses, COCO metrics, pictures; to TensorBoard and to one line of JSON per evaluation."""
+"""Runs a detector over a data set: losses, COCO metrics and pictures, for TensorBoard and as one line of JSON."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Loss(Protocol):
 class EvaluationSettings(NamedTuple):
     """How to evaluate; the defaults are TFOD's (eval.proto) where it has the setting."""
 
-    pixel_mean: Sequence[float]  # per channel, 0..255: what preprocessing subtracted, to get the pictures back for drawing
+    pixel_mean: Sequence[
+        float
+    ]  # per channel, 0..255: what preprocessing subtracted, to get the pictures back for drawing
     pixel_stddev: Sequence[float]
     num_visualizations: int = 10
     min_score: float = 0.5  # of a box drawn; the metrics see every detection
@@ -71,8 +73,8 @@ class Evaluation(NamedTuple):
 class Evaluator:
     """Evaluates a detector, whose weights may change between two evaluations, on one data set.
 
-    Writes into `directory`: `metrics.jsonl` (a line per evaluation), TensorBoard events with TFOD's tags (Loss/*, the COCO
-    metrics, eval_side_by_side_{i}_0) and, on request, COCO files below `step-{step}`.
+    Writes into `directory`: `metrics.jsonl` (a line per evaluation), TensorBoard events with TFOD's tags (Loss/*, the
+    COCO metrics, eval_side_by_side_{i}_0) and, on request, COCO files below `step-{step}`.
     """
 
     def __init__(
@@ -164,12 +166,12 @@ class Evaluator:
             return batch
         return tf.nest.map_structure(lambda rows: rows[: limit - done], batch)
 
-    def _collect(
-        self, batch: Batch, detections: Detections, coco: CocoEvaluation, pictures: list[np.ndarray]
-    ) -> None:
+    def _collect(self, batch: Batch, detections: Detections, coco: CocoEvaluation, pictures: list[np.ndarray]) -> None:
         """Files one batch, of numpy arrays, picture by picture."""
         for index in range(len(batch.inputs)):
-            one_batch, found = (tf.nest.map_structure(lambda rows, i=index: rows[i], part) for part in (batch, detections))
+            one_batch, found = (
+                tf.nest.map_structure(lambda rows, i=index: rows[i], part) for part in (batch, detections)
+            )
             truth = _in_picture_frame(one_batch.ground_truth, one_batch.inputs.shape[:2], one_batch.true_sizes)
             coco.add(one_batch.source_ids.decode("utf-8", "replace"), one_batch.original_sizes, found, truth)
             if len(pictures) < self._settings.num_visualizations:

@@ -1,9 +1,9 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Exports a detector as a SavedModel that TensorFlow alone can run, with TFOD's inputs and outputs.
 
-Two signatures. `serving_default` is TFOD's, with everything that every anchor said beside the detections (17 MB per picture
-for D0 and 90 classes). `detect` returns the detections only, and computes no more than they need; its argument is named
-after what it takes, so that a client can tell.
+Two signatures. `serving_default` is TFOD's, with everything that every anchor said beside the detections (18 MB per
+picture for D0 and 90 classes). `detect` returns the detections only, and computes no more than they need; its argument
+is named after what it takes, so that a client can tell.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _LABEL_ID_OFFSET = 1  # class row -> id of the label map
 class _Input(NamedTuple):
     """One way of handing pictures over."""
 
-    argument: str  # name of the `detect` signature's argument; `serving_default` says input_tensor for all, as TFOD does
+    argument: (
+        str  # name of the `detect` signature's argument; `serving_default` says input_tensor for all, as TFOD does
+    )
     spec: tf.TensorSpec
     preprocess: Callable[[Detector, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -44,7 +46,7 @@ def export_saved_model(
 ) -> Path:
     """Writes `saved_model/`, `checkpoint/ckpt-0` (weights only) and `pipeline.config`, the layout of TFOD's exporter.
 
-    Every file is complete before the first one is moved to its place, so that a failed export leaves an earlier one as it was.
+    Every file is complete before the first one is moved to its place: a failed export leaves an earlier one as it was.
 
     Args:
       detector: what to export, with the weights it has now.
@@ -81,8 +83,8 @@ def export_saved_model(
 class _ServingModule(tf.Module):
     """What is saved: the variables and the functions over them.
 
-    The network itself is no attribute: saving a Keras model traces the call of every layer in it once more, which took most
-    of the export's time and half of its size.
+    The network itself is no attribute: saving a Keras model would trace the call of every layer in it once more, which
+    costs more time and space than everything else in the export together.
     """
 
     def __init__(self, detector: Detector, source: _Input) -> None:

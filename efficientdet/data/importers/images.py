@@ -28,7 +28,8 @@ class EncodedImage(NamedTuple):
     format: str  # "jpeg" or "png"
     size: tuple[int, int]  # (height, width), upright
     stored_size: tuple[int, int]  # (height, width) in the file, before its EXIF orientation is applied
-    orientation: int  # EXIF orientation of the file, 1 to 8
+    orientation: int = 1  # EXIF orientation of the file, 1 to 8
+    reencoded: bool = False  # False: `data` is the file, byte for byte
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> EncodedImage:
@@ -79,9 +80,9 @@ def _encode(image: Image.Image, data: bytes) -> EncodedImage:
     lossy = image.format in _LOSSY
     if image.mode == "RGB" and orientation == 1 and "transparency" not in image.info:
         if image.format in ("JPEG", "MPO"):
-            return EncodedImage(data, "jpeg", stored_size, stored_size, orientation)
+            return EncodedImage(data, "jpeg", stored_size, stored_size)
         if image.format == "PNG":
-            return EncodedImage(data, "png", stored_size, stored_size, orientation)
+            return EncodedImage(data, "png", stored_size, stored_size)
     upright = _to_rgb(ImageOps.exif_transpose(image) if orientation != 1 else image)
     buffer = io.BytesIO()
     if lossy:
@@ -89,7 +90,7 @@ def _encode(image: Image.Image, data: bytes) -> EncodedImage:
     else:
         upright.save(buffer, "PNG")
     size = (upright.height, upright.width)
-    return EncodedImage(buffer.getvalue(), "jpeg" if lossy else "png", size, stored_size, orientation)
+    return EncodedImage(buffer.getvalue(), "jpeg" if lossy else "png", size, stored_size, orientation, reencoded=True)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,0 +1,43 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Builds the post-processing from `model.ssd.post_processing`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from efficientdet.builders.losses import build_box_scales
+from efficientdet.config import PipelineConfig
+from efficientdet.ops.nms import NmsSettings
+from efficientdet.ops.postprocess import PostprocessSettings
+from efficientdet.protos import post_processing_pb2
+
+SCORE_CONVERTERS: dict[int, Literal["sigmoid", "identity"]] = {
+    post_processing_pb2.PostProcessing.IDENTITY: "identity",
+    post_processing_pb2.PostProcessing.SIGMOID: "sigmoid",
+}
+
+
+def build_postprocess_settings(config: PipelineConfig, input_size: tuple[int, int]) -> PostprocessSettings:
+    """Builds the settings that turn predictions into detections.
+
+    Args:
+      config: resolved.
+      input_size: (H, W) of the network's input in pixels.
+
+    Returns:
+      Settings of `ops.postprocess`.
+    """
+    ssd = config.proto.model.ssd
+    suppression = ssd.post_processing.batch_non_max_suppression
+    return PostprocessSettings(
+        input_size=input_size,
+        box_scales=build_box_scales(ssd.box_coder),
+        score_converter=SCORE_CONVERTERS[ssd.post_processing.score_converter],
+        logit_scale=ssd.post_processing.logit_scale,
+        nms=NmsSettings(
+            score_threshold=suppression.score_threshold,
+            iou_threshold=suppression.iou_threshold,
+            max_detections_per_class=suppression.max_detections_per_class,
+            max_total_detections=suppression.max_total_detections,
+        ),
+    )

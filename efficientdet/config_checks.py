@@ -1,0 +1,144 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Rules that tie several fields together, and what a config must say before it can train, evaluate or be exported.
+
+Rules on one field are in verdicts/. Nothing here looks at files: whether a path leads anywhere is found out by
+whoever opens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal
+
+from google.protobuf.message import Message
+
+from efficientdet import field_paths
+from efficientdet.field_verdicts import Finding
+from efficientdet.protos import (
+    argmax_matcher_pb2,
+    box_predictor_pb2,
+    image_resizer_pb2,
+    input_reader_pb2,
+    optimizer_pb2,
+    pipeline_pb2,
+    preprocessor_pb2,
+    ssd_pb2,
+    train_pb2,
+)
+
+Purpose = Literal["train", "eval", "export"]
+
+_PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+
+
+def contradictions(root: Message) -> Iterator[Finding]:
+    """Yields an error for every pair of fields in `root` that contradict each other."""
+    for path, message in field_paths.messages(root):
+        for name, text in _contradictions_within(message):
+            yield Finding(field_paths.join(path, name), text, is_error=True)
+
+
+def missing(config: pipeline_pb2.TrainEvalPipelineConfig, purpose: Purpose) -> Iterator[Finding]:
+    """Yields an error for everything that `config` leaves open and `purpose` needs.
+
+    Args:
+      config: as resolved.
+      purpose: "train" needs the model, training and its data; "eval" the model and evaluation data; "export" the model.
+    """
+    if not config.model.HasField("ssd"):
+        yield Finding("model.ssd", "must be set", is_error=True)
+    if purpose == "train":
+        yield from _missing_for_training(config)
+    if purpose == "eval":
+        if config.eval_input_reader:
+            yield from _missing_in_reader(config.eval_input_reader[0], "eval_input_reader[0]")
+        else:
+            yield Finding("eval_input_reader", "must be set", is_error=True)
+
+
+def _missing_for_training(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Finding]:
+    train = config.train_config
+    if not train.HasField("optimizer"):
+        yield Finding("train_config.optimizer", "must be set", is_error=True)
+    if train.num_steps == 0:
+        yield Finding("train_config.num_steps", "must be positive: training has to end", is_error=True)
+    if _PLACEHOLDER in train.fine_tune_checkpoint:
+        yield Finding("train_config.fine_tune_checkpoint", 'must be set to a path, or to "" for none', is_error=True)
+    if config.HasField("train_input_reader"):
+        yield from _missing_in_reader(config.train_input_reader, "train_input_reader")
+    else:
+        yield Finding("train_input_reader", "must be set", is_error=True)
+
+
+def _missing_in_reader(reader: input_reader_pb2.InputReader, path: str) -> Iterator[Finding]:
+    if not reader.label_map_path or _PLACEHOLDER in reader.label_map_path:
+        yield Finding(f"{path}.label_map_path", "must be set to the path of a label map", is_error=True)
+    inputs = f"{path}.tf_record_input_reader.input_path"
+    if not reader.tf_record_input_reader.input_path:
+        yield Finding(inputs, "must name at least one TFRecord file", is_error=True)
+    for index, pattern in enumerate(reader.tf_record_input_reader.input_path):
+        if not pattern or _PLACEHOLDER in pattern:
+            yield Finding(f"{inputs}[{index}]", "must be set to the path of TFRecord files", is_error=True)
+
+
+def _contradictions_within(message: Message) -> Iterator[tuple[str, str]]:
+    """Yields (path of the field below `message`, rule) for the fields of one message and its parts."""
+    if isinstance(message, ssd_pb2.Ssd):
+        yield from _pyramid(message)
+    elif isinstance(message, image_resizer_pb2.KeepAspectRatioResizer):
+        if message.min_dimension > message.max_dimension:
+            yield "min_dimension", f"must be at most max_dimension ({message.max_dimension})"
+    elif isinstance(message, argmax_matcher_pb2.ArgMaxMatcher):
+        yield from _matcher(message)
+    elif isinstance(message, box_predictor_pb2.WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange):
+        if not message.min < message.max:
+            yield "min", f"must be below max ({message.max:g})"
+    elif isinstance(message, preprocessor_pb2.RandomScaleCropAndPadToSquare):
+        if message.scale_min > message.scale_max:
+            yield "scale_min", f"must be at most scale_max ({message.scale_max:g})"
+    elif isinstance(message, optimizer_pb2.CosineDecayLearningRate):
+        yield from _cosine(message)
+    elif isinstance(message, optimizer_pb2.ManualStepLearningRate):
+        steps = [entry.step for entry in message.schedule]
+        if any(later <= earlier for earlier, later in pairwise([0, *steps])):
+            yield "schedule", f"must have steps that rise from above 0, not {', '.join(map(str, steps))}"
+    elif isinstance(message, train_pb2.TrainConfig):
+        version_1 = message.HasField("fine_tune_checkpoint_version") and (
+            message.fine_tune_checkpoint_version == train_pb2.V1
+        )
+        if message.fine_tune_checkpoint and version_1:
+            yield "fine_tune_checkpoint_version", "must be V2: checkpoints of TFOD's TensorFlow 1 models are not read"
+
+
+def _pyramid(ssd: ssd_pb2.Ssd) -> Iterator[tuple[str, str]]:
+    pyramid = ssd.feature_extractor.bifpn
+    anchors = ssd.anchor_generator.multiscale_anchor_generator
+    for name in ("min_level", "max_level"):
+        level = getattr(pyramid, name)
+        if ssd.feature_extractor.HasField("bifpn") and getattr(anchors, name) != level:
+            yield (
+                f"anchor_generator.multiscale_anchor_generator.{name}",
+                f"must equal feature_extractor.bifpn.{name} ({level})",
+            )
+
+
+def _matcher(matcher: argmax_matcher_pb2.ArgMaxMatcher) -> Iterator[tuple[str, str]]:
+    if matcher.ignore_thresholds:
+        return
+    if matcher.unmatched_threshold > matcher.matched_threshold:
+        yield "unmatched_threshold", f"must be at most matched_threshold ({matcher.matched_threshold:g})"
+    equal = matcher.unmatched_threshold == matcher.matched_threshold
+    if equal and not matcher.negatives_lower_than_unmatched:
+        yield "negatives_lower_than_unmatched", "must be true where both thresholds are equal"
+
+
+def _cosine(schedule: optimizer_pb2.CosineDecayLearningRate) -> Iterator[tuple[str, str]]:
+    if schedule.total_steps < schedule.warmup_steps + schedule.hold_base_rate_steps:
+        yield (
+            "total_steps",
+            f"must be at least warmup_steps ({schedule.warmup_steps}) plus hold_base_rate_steps "
+            f"({schedule.hold_base_rate_steps})",
+        )
+    if schedule.warmup_steps and schedule.warmup_learning_rate > schedule.learning_rate_base:
+        yield "warmup_learning_rate", f"must be at most learning_rate_base ({schedule.learning_rate_base:g})"

@@ -1,0 +1,102 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Finds the record behind an error of the input pipeline, since TensorFlow's own message names neither file nor record."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from efficientdet.data.records import ERROR_MARKER
+from efficientdet.errors import DataError
+from efficientdet.types import Example
+
+logger = logging.getLogger(__name__)
+
+INPUT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
+"""What TensorFlow raises when a record is at fault."""
+
+_FAULT = re.compile(rf"\[?b?'?{ERROR_MARKER}'?\]?\s*\[?(?P<rest>.*)", re.DOTALL)
+
+
+class RecordFault(NamedTuple):
+    """What is wrong with which record."""
+
+    file: str
+    record: int  # 0-based, within the file
+    source_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: record {self.record} (source_id {self.source_id!r}): {self.problem}"
+
+
+def explain(error: Exception, files: Sequence[str], parse: Callable[[tf.Tensor], Example]) -> DataError:
+    """Turns an error of the input pipeline into one that names file, record and source id.
+
+    The files are read again from the start, decoding included, up to the record that is at fault.
+
+    Args:
+      error: what iterating over the pipeline raised, one of INPUT_ERRORS.
+      files: the pipeline's files.
+      parse: its record parser.
+    """
+    logger.info("A record is at fault; reading %d files again to find it", len(files))
+    for file in files:
+        if fault := find_fault(file, parse):
+            return DataError(str(fault))
+    return DataError(f"the input pipeline failed, though each record alone can be read: {_problem(error)}")
+
+
+def find_fault(file: str, parse: Callable[[tf.Tensor], Example], limit: int = -1) -> RecordFault | None:
+    """The first record of a file that cannot be parsed, if there is one.
+
+    Args:
+      file: a TFRecord file.
+      parse: a record parser.
+      limit: how many records to look at; -1 for all.
+    """
+
+    @tf.autograph.experimental.do_not_convert
+    def size(serialized: tf.Tensor) -> tf.Tensor:
+        return tf.shape(parse(serialized).image)
+
+    sizes = tf.data.TFRecordDataset(file).take(limit).map(size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    iterator = iter(sizes)
+    record = 0
+    while True:
+        try:
+            if next(iterator, None) is None:
+                return None
+        except INPUT_ERRORS as error:
+            return RecordFault(file, record, _source_id(file, record), _problem(error))
+        record += 1
+
+
+def _source_id(file: str, record: int) -> str:
+    """The source id (or else the file name) that a record states; empty when it cannot be read at all."""
+    try:
+        serialized = next(iter(tf.data.TFRecordDataset(file).skip(record).take(1))).numpy()
+        features = tf.train.Example.FromString(serialized).features.feature
+    except (*INPUT_ERRORS, StopIteration, ValueError, _decode_error()):
+        return ""
+    values = (*features["image/source_id"].bytes_list.value, *features["image/filename"].bytes_list.value, b"")
+    return next((value for value in values if value), b"").decode(errors="replace")
+
+
+def _decode_error() -> Any:
+    from google.protobuf.message import DecodeError
+
+    return DecodeError
+
+
+def _problem(error: Exception) -> str:
+    """The rule and the values out of TensorFlow's message."""
+    message = str(getattr(error, "message", error))
+    message = re.split(r"\n|\s*\[\[\{\{node|\s*\[Op:", message)[0]
+    if match := _FAULT.search(message):
+        return match["rest"]
+    return f"cannot be read ({message})"

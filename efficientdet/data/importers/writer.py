@@ -1,0 +1,196 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Writes annotated pictures as TFRecord shards: all of them or none, and a summary of what was mended or left out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation, Note, fit_boxes, turn_box
+from efficientdet.data.importers.images import EncodedImage, read_image
+from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.errors import DataError, UsageError
+
+SKIPPED_UNREADABLE = "skipped: picture that cannot be read"
+TURNED_BOXES = "turned: boxes annotated on the picture before its EXIF orientation was applied"
+OTHER_SIZE = "kept: picture whose size differs from the annotated one"
+REENCODED = "encoded anew: picture that was not upright 8-bit RGB"
+
+_PICTURES_IN_FLIGHT = 64  # bounds memory: a slow disk must not let encoded pictures pile up
+
+
+@dataclass
+class Summary:
+    """What a conversion did."""
+
+    files: list[str]
+    num_images: int = 0
+    num_without_boxes: int = 0
+    boxes_by_class: Counter[str] = field(default_factory=Counter)
+    notes: list[Note] = field(default_factory=list)
+
+    def lines(self, max_listed: int) -> Iterator[str]:
+        """The summary for people; `max_listed` cases of each kind of note, 0 for all."""
+        total = sum(self.boxes_by_class.values())
+        yield f"{self.num_images} pictures ({self.num_without_boxes} without boxes), {total} boxes, {len(self.files)} files"
+        for name, count in sorted(self.boxes_by_class.items()):
+            yield f"  {name}: {count} boxes"
+        by_kind: dict[str, list[str]] = defaultdict(list)
+        for note in self.notes:
+            by_kind[note.kind].append(note.detail)
+        for kind, details in sorted(by_kind.items()):
+            yield f"{kind}: {len(details)}"
+            shown = details[: max_listed or None]
+            yield from (f"  {detail}" for detail in shown)
+            if len(shown) < len(details):
+                yield f"  ... and {len(details) - len(shown)} more (--max_listed 0 lists all)"
+
+
+class _Record(NamedTuple):
+    serialized: bytes | None  # None: the picture had to be left out
+    names: tuple[str, ...]
+    notes: list[Note]
+
+
+def shard_paths(output_path: Path, num_shards: int) -> list[Path]:
+    """`output_path` itself for one shard, else `output_path-IIIII-of-NNNNN`."""
+    if num_shards == 1:
+        return [output_path]
+    return [output_path.with_name(f"{output_path.name}-{i:05d}-of-{num_shards:05d}") for i in range(num_shards)]
+
+
+def write_records(
+    images: Sequence[AnnotatedImage],
+    ids: dict[str, int],
+    output_path: Path,
+    *,
+    num_shards: int = 1,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Summary:
+    """Writes pictures as TFRecords, shuffled, through temporary files that are renamed when all of them are whole.
+
+    Args:
+      images: what to write; a picture without boxes is a valid negative.
+      ids: label-map id by class name.
+      output_path: the file, or with several shards what their names start with.
+      num_shards: number of files, at most one per picture; their sizes differ by one picture at most.
+      seed: of the shuffling.
+      on_progress: called with (pictures done, pictures in all).
+
+    Raises:
+      DataError: when a class name has no id, or no picture could be read.
+      UsageError: when there are more shards than pictures, or other shards of that name are there already.
+    """
+    _check_names(images, ids)
+    if not 1 <= num_shards <= len(images):
+        raise UsageError(f"num_shards ({num_shards}) must be between 1 and the number of pictures ({len(images)})")
+    paths = shard_paths(output_path, num_shards)
+    _refuse_leftovers(output_path, paths)
+    order = np.random.default_rng(seed).permutation(len(images))
+    summary = Summary([str(path) for path in paths])
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths]
+    with contextlib.ExitStack() as stack:
+        for path in temporary:
+            stack.callback(path.unlink, missing_ok=True)
+        records = stack.enter_context(contextlib.closing(_prepare_all([images[i] for i in order], ids)))
+        done = 0
+        for path, share in zip(temporary, np.array_split(order, num_shards), strict=True):
+            with tf.io.TFRecordWriter(str(path)) as writer:
+                for _ in share:
+                    _take(next(records), writer, summary)
+                    done += 1
+                    on_progress(done, len(images))
+        if not summary.num_images:
+            raise DataError(f"none of the {len(images)} pictures can be read; the first: {summary.notes[0].detail}")
+        for source, target in zip(temporary, paths, strict=True):
+            source.replace(target)
+    return summary
+
+
+def _check_names(images: Sequence[AnnotatedImage], ids: dict[str, int]) -> None:
+    for image in images:
+        for index, box in enumerate(image.boxes):
+            if box.name not in ids:
+                known = ", ".join(map(repr, sorted(ids)))
+                raise DataError(f"{image.filename}: box {index} has class {box.name!r}, the label map has only {known}")
+
+
+def _refuse_leftovers(output_path: Path, paths: Sequence[Path]) -> None:
+    """Shards of an earlier run with another count would match the same glob, and every picture be read twice."""
+    pattern = f"{output_path.name}-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]"
+    there = {path for path in (output_path, *output_path.parent.glob(pattern)) if path.exists()}
+    if other := sorted(there - set(paths)):
+        raise UsageError(f"{other[0]} is there already, of a run with another number of shards: remove it first")
+
+
+def _prepare_all(images: Sequence[AnnotatedImage], ids: dict[str, int]) -> Iterator[_Record]:
+    """Prepares pictures on every core (decoders release Python's lock) and yields them in order."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for start in range(0, len(images), _PICTURES_IN_FLIGHT):
+            yield from pool.map(lambda image: _prepare(image, ids), images[start : start + _PICTURES_IN_FLIGHT])
+
+
+def _take(record: _Record, writer: tf.io.TFRecordWriter, summary: Summary) -> None:
+    summary.notes += record.notes
+    if record.serialized is None:
+        return
+    writer.write(record.serialized)
+    summary.num_images += 1
+    summary.num_without_boxes += not record.names
+    summary.boxes_by_class.update(record.names)
+
+
+def _prepare(image: AnnotatedImage, ids: dict[str, int]) -> _Record:
+    try:
+        picture = read_image(image.path)
+    except DataError as error:
+        return _Record(None, (), [Note(SKIPPED_UNREADABLE, str(error))])
+    upright, notes = _upright_boxes(image, picture)
+    if picture.reencoded:
+        notes.append(Note(REENCODED, image.filename))
+    boxes, faults = fit_boxes(upright, picture.size, image.filename)
+    serialized = encode_example(
+        encoded=picture.data,
+        image_format=picture.format,
+        size=picture.size,
+        filename=image.filename,
+        source_id=image.source_id,
+        boxes=[_record_box(box, ids[box.name], picture.size) for box in boxes],
+    )
+    return _Record(serialized, tuple(box.name for box in boxes), notes + faults)
+
+
+def _upright_boxes(image: AnnotatedImage, picture: EncodedImage) -> tuple[list[BoxAnnotation], list[Note]]:
+    """Boxes in the frame of the upright picture.
+
+    Tools differ in whether they show a picture turned by its EXIF orientation. The annotated size tells, when the turn
+    swaps height and width; otherwise the boxes are taken to belong to the upright picture.
+    """
+    if image.size is None or image.size == picture.size:
+        return list(image.boxes), []
+    if image.size == picture.stored_size:
+        turned = [turn_box(box, picture.orientation, picture.stored_size) for box in image.boxes]
+        return turned, [Note(TURNED_BOXES, image.filename)]
+    (height, width), (real_height, real_width) = image.size, picture.size
+    detail = f"{image.filename}: annotated {width}x{height}, is {real_width}x{real_height}"
+    return list(image.boxes), [Note(OTHER_SIZE, detail)]
+
+
+def _record_box(box: BoxAnnotation, class_id: int, size: tuple[int, int]) -> RecordBox:
+    height, width = size
+    return RecordBox(
+        box.name, class_id, box.ymin / height, box.xmin / width, box.ymax / height, box.xmax / width,
+        area=(box.ymax - box.ymin) * (box.xmax - box.xmin) if box.area is None else box.area,
+        is_crowd=box.is_crowd, is_difficult=box.is_difficult, is_truncated=box.is_truncated,
+    )  # fmt: skip

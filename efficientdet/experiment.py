@@ -1,0 +1,301 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""One run: a config becomes parts, and the parts train, are evaluated or are exported."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from efficientdet import model_directory
+from efficientdet.builders.evaluation import build_categories, build_evaluation_settings
+from efficientdet.builders.input import build_eval_input, build_label_map, build_preprocessor, build_train_input
+from efficientdet.builders.losses import build_loss, build_target_assigner
+from efficientdet.builders.model import build_anchors, build_model
+from efficientdet.builders.optimizer import build_optimizer
+from efficientdet.builders.postprocessing import build_postprocess_settings
+from efficientdet.builders.weights import load_start_weights
+from efficientdet.config import PipelineConfig, write_config
+from efficientdet.data import checks
+from efficientdet.data.pipeline import InputPipeline
+from efficientdet.data.preprocessing import Preprocessor
+from efficientdet.detector import Detector
+from efficientdet.errors import CheckpointError
+from efficientdet.evaluation.continuous import evaluate_continuously
+from efficientdet.evaluation.evaluator import Evaluator
+from efficientdet.export.saved_model import export_saved_model
+from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.ops import box_coder
+from efficientdet.ops.postprocess import class_scores, decode_detections
+from efficientdet.ops.targets import TargetAssigner
+from efficientdet.training import checkpoints as checkpoint_files
+from efficientdet.training import distribution
+from efficientdet.training.checkpoints import TrainingCheckpoints
+from efficientdet.training.loop import Intervals, run_training
+from efficientdet.training.progress import Progress
+from efficientdet.training.summaries import TrainingSummaries
+from efficientdet.training.trainer import Trainer, TrainerSettings
+from efficientdet.types import Batch, Predictions
+from efficientdet.visualization import draw_batch
+
+_logger = logging.getLogger(__name__)
+
+_SUMMARY_INTERVAL = 100  # steps, TFOD's
+_SUMMARIES_PER_RUN = 20  # at least, of a run shorter than 20 intervals
+
+
+class Experiment:
+    """A config and what is built from it.
+
+    Args:
+      config: resolved and validated for what is to be done.
+      model_dir: where a training keeps its checkpoints, summaries and metrics; not needed to export or detect.
+      record_summaries: whether to write TensorBoard files.
+    """
+
+    def __init__(
+        self, config: PipelineConfig, *, model_dir: str | Path | None = None, record_summaries: bool = True
+    ) -> None:
+        self.config = config
+        self.model_dir = Path(model_dir) if model_dir is not None else None
+        self._record_summaries = record_summaries
+
+    @functools.cached_property
+    def preprocessor(self) -> Preprocessor:
+        """From pictures to inputs of the network."""
+        return build_preprocessor(self.config)
+
+    @functools.cached_property
+    def anchors(self) -> np.ndarray:
+        """float32 [A, 4], normalised to the network's input."""
+        return build_anchors(self.config, self.preprocessor.input_size)
+
+    @functools.cached_property
+    def assigner(self) -> TargetAssigner:
+        """From the truth of one picture to targets."""
+        return build_target_assigner(self.config, self.anchors)
+
+    def detector(self, model: EfficientDet) -> Detector:
+        """Puts the config's pre- and post-processing around a network."""
+        settings = build_postprocess_settings(self.config, self.preprocessor.input_size)
+
+        def decode(predictions: Predictions) -> tuple[tf.Tensor, tf.Tensor]:
+            boxes = box_coder.decode(predictions.box_codes, self.anchors, settings.box_scales)
+            return boxes, class_scores(predictions.class_logits, settings)
+
+        return Detector(
+            model,
+            self.preprocessor,
+            lambda predictions, true_sizes: decode_detections(predictions, self.anchors, true_sizes, settings),
+            decode,
+        )
+
+    def restored_detector(self, checkpoint: str | Path) -> Detector:
+        """A detector with the weights of a checkpoint: the averaged ones where `eval_config` says so.
+
+        Args:
+          checkpoint: a prefix, or a folder, whose latest checkpoint is taken.
+
+        Raises:
+          CheckpointError: there is none, or it does not fit the config's model.
+        """
+        model = build_model(self.config)
+        checkpoint_files.restore_model(model, checkpoint, averaged=self._evaluates_averages)
+        return self.detector(model)
+
+    def train(self, *, save_detections: bool = False) -> Mapping[str, float] | None:
+        """Trains, or resumes, until `train_config.num_steps`, and evaluates on the way.
+
+        Args:
+          save_detections: write each evaluation's detections as COCO results JSON.
+
+        Returns:
+          The metrics of the last evaluation; None where the config has no evaluation data.
+        """
+        model_dir = self._require_model_dir()
+        self.config = config = model_directory.claim(model_dir, self.config)
+        train = config.proto.train_config
+        self._check_average_flags()
+        if not tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.enable_op_determinism()  # free on a CPU, where it makes a seed repeat bit for bit
+        strategy = distribution.choose_strategy()
+        distribution.per_replica_batch_size(train.batch_size, strategy)
+        data = build_train_input(config, self.preprocessor, self.assigner)
+        with strategy.scope():
+            model = build_model(config, seed=train.seed)
+            optimizer = build_optimizer(config)
+        if not any(model_dir.glob("ckpt-*.index")):  # else this is a resume, which restores everything
+            load_start_weights(config, model)
+        trainer = Trainer(
+            model=model,
+            loss=build_loss(config),
+            optimizer=optimizer,
+            dataset_fn=data.train_dataset,
+            strategy=strategy,
+            seed=train.seed,
+            settings=TrainerSettings(
+                clip_norm=train.gradient_clipping_by_norm,
+                average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
+                regularize=train.add_regularization_loss,
+            ),
+        )
+        checkpoints = TrainingCheckpoints(
+            model_dir, model=model, optimizer=optimizer, max_to_keep=train.max_checkpoints_to_keep
+        )
+        self._log_plan(data, model)
+        evaluate = self._evaluation_in_training(trainer, self.detector(model), save_detections)
+        with Progress(train.num_steps, train.batch_size) as progress, _data_errors(data):
+            return run_training(
+                trainer,
+                checkpoints,
+                num_steps=train.num_steps,
+                intervals=Intervals(train.checkpoint_interval_steps, config.proto.eval_config.interval_steps),
+                evaluate_fn=evaluate,
+                summaries=self._training_summaries(),
+                progress=progress,
+            )
+
+    def evaluate_continuously(
+        self, checkpoint_dir: str | Path, *, timeout: float = 3600, save_detections: bool = False
+    ) -> None:
+        """Evaluates each checkpoint of a folder as it appears, until that of the last step, or none for `timeout` seconds.
+
+        Args:
+          checkpoint_dir: of a training, which may be going on.
+          timeout: seconds.
+          save_detections: write each evaluation's detections as COCO results JSON.
+        """
+        model = build_model(self.config)
+        evaluator, data = self._evaluator(self.detector(model), save_detections)
+
+        def restore(path: str) -> int:
+            checkpoint_files.restore_model(model, path, averaged=self._evaluates_averages)
+            return checkpoint_files.checkpoint_step(path)
+
+        train = self.config.proto.train_config
+        with _data_errors(data):
+            for _ in evaluate_continuously(
+                evaluator,
+                checkpoint_dir,
+                restore,
+                timeout=timeout,
+                last_step=train.num_steps or None,
+                max_evaluations=self.config.proto.eval_config.max_evals or None,
+            ):
+                pass
+
+    def export(self, *, checkpoint: str | Path, output_directory: str | Path, input_type: str = "image_tensor") -> Path:
+        """Exports a checkpoint as a SavedModel, with the checkpoint and the config beside it.
+
+        Args:
+          checkpoint: a prefix, or a folder, whose latest checkpoint is taken.
+          output_directory: where to.
+          input_type: what the signature takes, see `export.saved_model.INPUT_TYPES`.
+
+        Returns:
+          The path of the SavedModel.
+        """
+        return export_saved_model(
+            self.restored_detector(checkpoint),
+            output_directory,
+            input_type,
+            write_config=lambda path: write_config(self.config, path),
+        )
+
+    @property
+    def _evaluates_averages(self) -> bool:
+        return bool(self.config.proto.eval_config.use_moving_averages)
+
+    def _require_model_dir(self) -> Path:
+        if self.model_dir is None:
+            raise CheckpointError("a training needs a model_dir to keep its checkpoints in")
+        return self.model_dir
+
+    def _check_average_flags(self) -> None:
+        if self._evaluates_averages and not self.config.proto.train_config.optimizer.use_moving_average:
+            raise self.config.error(
+                "eval_config.use_moving_averages",
+                "needs train_config.optimizer.use_moving_average: without it training keeps no averages to evaluate",
+            )
+
+    def _evaluator(self, detector: Detector, save_detections: bool) -> tuple[Evaluator, InputPipeline]:
+        data = build_eval_input(self.config, self.preprocessor, self.assigner)
+        evaluator = Evaluator(
+            detector,
+            build_loss(self.config),
+            data.eval_dataset,
+            build_categories(build_label_map(self.config, "eval_input_reader[0]")),
+            self._require_model_dir() / "eval",
+            build_evaluation_settings(self.config, write_detections=save_detections),
+        )
+        return evaluator, data
+
+    def _evaluation_in_training(
+        self, trainer: Trainer, detector: Detector, save_detections: bool
+    ) -> Callable[[int], Mapping[str, float]] | None:
+        if not self.config.proto.eval_input_reader:
+            _logger.info("the config has no eval_input_reader: nothing is evaluated")
+            return None
+        evaluator, data = self._evaluator(detector, save_detections)
+        weights = trainer.averaged_weights if self._evaluates_averages else nullcontext
+
+        def evaluate(step: int) -> Mapping[str, float]:
+            with weights(), _data_errors(data):
+                return evaluator.evaluate(step).metrics
+
+        return evaluate
+
+    def _training_summaries(self) -> TrainingSummaries | None:
+        if not self._record_summaries:
+            return None
+        interval = min(_SUMMARY_INTERVAL, max(1, self.config.proto.train_config.num_steps // _SUMMARIES_PER_RUN))
+        names = build_label_map(self.config, "train_input_reader").names_by_row
+        normalization = self.config.proto.model.ssd.feature_extractor.normalization
+
+        def draw(batch: Batch) -> np.ndarray:
+            return draw_batch(batch, names=names, mean=normalization.mean, stddev=normalization.stddev)
+
+        return TrainingSummaries(self._require_model_dir() / "train", interval=interval, draw_batch=draw)
+
+    def _log_plan(self, data: InputPipeline, model: EfficientDet) -> None:
+        """Says in a few lines what is about to happen."""
+        train = self.config.proto.train_config
+        parameters = sum(variable.shape.num_elements() for variable in model.trainable_variables)
+        height, width = self.preprocessor.input_size
+        _logger.info(
+            "%s at %dx%d: %.1f M trainable parameters, %d anchors, %d classes",
+            self.config.proto.model.ssd.feature_extractor.type,
+            height,
+            width,
+            parameters / 1e6,
+            len(self.anchors),
+            self.config.proto.model.ssd.num_classes,
+        )
+        _logger.info(
+            "%d training images, %d steps of %d: %.1f epochs; seed %d",
+            data.num_records,
+            train.num_steps,
+            train.batch_size,
+            train.num_steps * train.batch_size / max(data.num_records, 1),
+            train.seed,
+        )
+        averaging = train.optimizer.use_moving_average
+        _logger.info(
+            "weights: %s; evaluated and exported: %s",
+            f"trained, and averaged with decay {train.optimizer.moving_average_decay:g}" if averaging else "trained",
+            "the averages (eval_config.use_moving_averages)" if self._evaluates_averages else "the trained ones",
+        )
+
+
+@contextmanager
+def _data_errors(data: InputPipeline) -> Iterator[None]:
+    """Turns an error that TensorFlow reports from the input pipeline into one that names the file and the record."""
+    try:
+        yield
+    except checks.INPUT_ERRORS as error:
+        raise checks.explain(error, data.files, data.parse) from error

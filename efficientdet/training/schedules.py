@@ -1,0 +1,169 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Learning rates as functions of the global step, with the Object Detection API's four schedules and their edge cases.
+
+A schedule is a frozen value: two of the same settings are equal, and its `repr` says all there is to know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import tensorflow as tf
+import tf_keras as keras
+
+from efficientdet.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Base of the schedules: step (integer or float32 scalar) -> learning rate, float32 []."""
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        """Returns the rate of the update that leads from `step` to `step + 1`, float32 []."""
+        return self._rate(tf.cast(step, tf.float32))
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the settings as Keras wants them."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(Schedule):
+    """The same rate at each step."""
+
+    learning_rate: float
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        return tf.constant(self.learning_rate, tf.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class CosineDecay(Schedule):
+    """A linear warm-up, a plateau, then half a cosine down to zero at `total_steps`, and zero from there on.
+
+    Reference: Loshchilov and Hutter 2017 (arXiv:1608.03983), without restarts; warm-up: Goyal et al. 2017.
+
+    Raises:
+      ConfigError: on construction, where the warm-up is longer than the training or ends below its start.
+    """
+
+    learning_rate_base: float
+    total_steps: int
+    warmup_learning_rate: float = 0.0
+    warmup_steps: int = 0
+    hold_base_rate_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.warmup_steps + self.hold_base_rate_steps > self.total_steps:
+            raise ConfigError(
+                f"total_steps ({self.total_steps}) must be at least warmup_steps ({self.warmup_steps}) plus "
+                f"hold_base_rate_steps ({self.hold_base_rate_steps})"
+            )
+        if self.warmup_steps > 0 and self.learning_rate_base < self.warmup_learning_rate:
+            raise ConfigError(
+                f"learning_rate_base ({self.learning_rate_base:g}) must not be below warmup_learning_rate "
+                f"({self.warmup_learning_rate:g})"
+            )
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        flat_until = float(self.warmup_steps + self.hold_base_rate_steps)
+        # A schedule that never leaves its plateau has a cosine of length zero, whose value is not used before its end.
+        cosine_steps = max(self.total_steps - flat_until, 1.0)
+        rate = 0.5 * self.learning_rate_base * (1.0 + tf.cos(math.pi * (step - flat_until) / cosine_steps))
+        rate = tf.where(step <= flat_until, self.learning_rate_base, rate)
+        if self.warmup_steps > 0:
+            slope = (self.learning_rate_base - self.warmup_learning_rate) / self.warmup_steps
+            rate = tf.where(step < self.warmup_steps, self.warmup_learning_rate + slope * step, rate)
+        return tf.where(step > self.total_steps, 0.0, rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExponentialDecay(Schedule):
+    """A burn-in at one rate, then the initial rate times `decay_factor` per `decay_steps`, never below a floor.
+
+    A `burnin_learning_rate` of 0 means the initial rate. With `staircase` the rate falls once every `decay_steps`,
+    otherwise continuously. Decay counts from the end of the burn-in.
+
+    Raises:
+      ConfigError: on construction, where `decay_steps` is not positive.
+    """
+
+    initial_learning_rate: float
+    decay_steps: int
+    decay_factor: float
+    burnin_learning_rate: float = 0.0
+    burnin_steps: int = 0
+    min_learning_rate: float = 0.0
+    staircase: bool = True
+
+    def __post_init__(self) -> None:
+        if self.decay_steps <= 0:
+            raise ConfigError(f"decay_steps ({self.decay_steps}) must be positive")
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        periods = (step - self.burnin_steps) / self.decay_steps
+        if self.staircase:
+            periods = tf.floor(periods)
+        decayed = self.initial_learning_rate * tf.pow(tf.constant(self.decay_factor, tf.float32), periods)
+        burnin_rate = self.burnin_learning_rate or self.initial_learning_rate
+        # The floor holds for the burn-in too.
+        return tf.maximum(tf.where(step < self.burnin_steps, burnin_rate, decayed), self.min_learning_rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class ManualStep(Schedule):
+    """Rates that switch at given steps: `rates[i + 1]` holds from step `boundaries[i]` on, that step included.
+
+    With `warmup` the rate rises (or falls) linearly from `rates[0]` to `rates[1]` until the first boundary.
+
+    Raises:
+      ConfigError: on construction, where boundaries do not increase or rates and boundaries do not fit each other.
+    """
+
+    boundaries: tuple[int, ...]
+    rates: tuple[float, ...]
+    warmup: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        object.__setattr__(self, "rates", tuple(self.rates))
+        if len(self.rates) != len(self.boundaries) + 1:
+            raise ConfigError(
+                f"{len(self.boundaries)} boundaries need {len(self.boundaries) + 1} rates, got {len(self.rates)}"
+            )
+        previous = 0
+        for boundary in self.boundaries:
+            if boundary <= previous:
+                raise ConfigError(f"steps of a manual schedule must be positive and increase, got {self.boundaries}")
+            previous = boundary
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        if not self.boundaries:
+            return tf.constant(self.rates[0], tf.float32)
+        boundaries = tf.constant(self.boundaries, tf.float32)
+        period = tf.reduce_sum(tf.cast(step >= boundaries, tf.int32))
+        rate = tf.gather(tf.constant(self.rates, tf.float32), period)
+        if self.warmup:
+            slope = (self.rates[1] - self.rates[0]) / self.boundaries[0]
+            rate = tf.where(step < self.boundaries[0], self.rates[0] + slope * step, rate)
+        return rate
+
+
+@dataclasses.dataclass(frozen=True)
+class InverseTimeDecay(Schedule):
+    """Another schedule divided by `1 + decay * step`.
+
+    This is what the Object Detection API makes of `rms_prop_optimizer.decay`, which it hands to Keras as a decay of the
+    learning rate and not as the decay of the squared-gradient average.
+    """
+
+    schedule: Schedule
+    decay: float
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        return self.schedule(step) / (1.0 + self.decay * step)

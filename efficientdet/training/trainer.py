@@ -1,0 +1,187 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""One step of training: a batch in, updated weights and the losses out, on one device or on many.
+
+All losses are those of the *global* batch: localisation and classification are divided by the matches of all replicas,
+and regularisation counts once. What a step does is a function of the weights, the batch, the seed and the step's number
+alone, so that a run which was interrupted goes on bit by bit as if it had not been.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import orbit
+import tensorflow as tf
+import tf_keras as keras
+
+from efficientdet.errors import TrainingError
+from efficientdet.training import optimizers
+from efficientdet.training.moving_average import MovingAverage
+from efficientdet.types import Batch, Losses, Predictions, Targets
+
+_logger = logging.getLogger(__name__)
+
+
+class Loss(Protocol):
+    """What the trainer asks of a loss."""
+
+    def __call__(
+        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (localization, classification), float32 []: sums over the batch divided by `normalizer`."""
+
+    def num_matched(self, targets: Targets) -> tf.Tensor:
+        """Returns the weight of all matched anchors of the batch, float32 []."""
+
+
+class TrainerSettings(NamedTuple):
+    """How a step updates the weights."""
+
+    clip_norm: float = 0.0  # greatest global norm of the gradients; 0 does not clip
+    average_decay: float | None = None  # of the moving average of the weights; None keeps none
+    regularize: bool = True  # whether the model's regularisation losses are added
+
+
+class Trainer(orbit.AbstractTrainer):
+    """Trains a model step by step.
+
+    Args:
+      model: called as `model(inputs, training=True, seed=int32 [2])`; its variables exist already.
+      loss: judges predictions against targets.
+      optimizer: one of `optimizers`; its `iterations` is the global step, and its `learning_rate` a `Schedule`.
+      dataset_fn: returns the batches from a global step on, endlessly. Global batches: they are split among replicas.
+      strategy: in whose scope model and optimizer were made.
+      seed: of every random draw in the model.
+      settings: see `TrainerSettings`.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: keras.Model,
+        loss: Loss,
+        optimizer: optimizers.Optimizer,
+        dataset_fn: Callable[[int], tf.data.Dataset],
+        strategy: tf.distribute.Strategy,
+        seed: int,
+        settings: TrainerSettings = TrainerSettings(),  # noqa: B008 (immutable)
+    ) -> None:
+        super().__init__(name="trainer")
+        self.model = model
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self._loss = loss
+        self._dataset_fn = dataset_fn
+        self._settings = settings
+        # A config's seed is unsigned; random ops take its bits as a signed number.
+        self._seed = tf.constant([np.uint32(seed).astype(np.int32), 0])
+        self._average: MovingAverage | None = None
+        with strategy.scope():
+            optimizers.create_slots(optimizer, model.trainable_variables)
+            if settings.average_decay is not None:
+                self._average = MovingAverage(optimizer, model.trainable_variables, settings.average_decay)
+        self._iterator: tf.data.Iterator | None = None
+        self._next_step = -1
+        self._last_batch: Batch | None = None
+        # Unless its caller forbids it, Keras converts the call of each layer with AutoGraph: seconds of tracing wasted.
+        step = tf.autograph.experimental.do_not_convert(self._distributed_step)
+        self._compiled_step = tf.function(step, autograph=False)
+
+    @property
+    def step(self) -> int:
+        """Updates done so far, over all starts of the run."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the latest update."""
+        return float(self.optimizer.learning_rate(max(self.step - 1, 0)))
+
+    @property
+    def last_batch(self) -> Batch | None:
+        """The latest batch, or the first replica's part of it; None before the first step."""
+        if self._last_batch is None:
+            return None
+        return tf.nest.map_structure(lambda t: self.strategy.experimental_local_results(t)[0], self._last_batch)
+
+    @property
+    def keeps_average(self) -> bool:
+        """Whether a moving average of the weights is kept."""
+        return self._average is not None
+
+    def averaged_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Puts the averaged weights into the model for the time of a `with` block; does nothing without an average."""
+        return self._average.applied() if self._average else contextlib.nullcontext()
+
+    def train_step(self) -> Losses:
+        """Does one step.
+
+        Returns:
+          The losses of the global batch before the update, NumPy scalars.
+
+        Raises:
+          TrainingError: a loss is not finite (the update has been made: do not save the weights), or no batch is left.
+        """
+        step = self.step
+        if self._iterator is None or step != self._next_step:  # the first step, or the first after a restore
+            self._iterator = iter(self.strategy.experimental_distribute_dataset(self._dataset_fn(step)))
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            raise TrainingError(f"the training data ended before step {step + 1}") from None
+        losses = Losses(*self._compiled_step(batch.inputs, batch.targets).numpy())
+        self._next_step = step + 1
+        self._last_batch = batch
+        if not all(math.isfinite(loss) for loss in losses):
+            parts = ", ".join(f"{name} {value:g}" for name, value in losses._asdict().items())
+            raise TrainingError(
+                f"the loss is not finite at step {step + 1} ({parts}): training stops, and nothing is saved of this "
+                "step. A lower learning rate, a longer warm-up or gradient_clipping_by_norm usually helps; so does a "
+                "look at the boxes of the training data"
+            )
+        return losses
+
+    def train(self, num_steps: tf.Tensor | int) -> dict[str, float]:
+        """Does a number of steps (orbit's interface), and returns the losses of the last one by their summary tags."""
+        losses = None
+        for _ in range(int(num_steps)):
+            losses = self.train_step()
+        return {} if losses is None else loss_tags(losses)
+
+    def _distributed_step(self, inputs: tf.Tensor, targets: Targets) -> tf.Tensor:
+        """Does one step on all replicas, and returns the four losses, float32 [4]."""
+        losses = self.strategy.run(self._replica_step, args=(inputs, targets))
+        if self._average is not None:
+            self._average.update()
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+    def _replica_step(self, inputs: tf.Tensor, targets: Targets) -> tf.Tensor:
+        """Does one replica's part of a step, and returns its share of the four losses, float32 [4]."""
+        context = tf.distribute.get_replica_context()
+        fold_in = tf.random.experimental.stateless_fold_in
+        seed = fold_in(fold_in(self._seed, self.optimizer.iterations), context.replica_id_in_sync_group)
+        matched = context.all_reduce(tf.distribute.ReduceOp.SUM, self._loss.num_matched(targets))
+        variables = self.model.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            predictions = self.model(inputs, training=True, seed=seed)
+            localization, classification = self._loss(predictions, targets, tf.maximum(matched, 1.0))
+            regularization = self._regularization() / context.num_replicas_in_sync
+            total = localization + classification + regularization
+        gradients = tape.gradient(total, variables)
+        optimizers.apply_gradients(self.optimizer, gradients, variables, clip_norm=self._settings.clip_norm)
+        return tf.stack(Losses(localization, classification, regularization, total))
+
+    def _regularization(self) -> tf.Tensor:
+        terms = self.model.losses if self._settings.regularize else []
+        return tf.add_n(terms) if terms else tf.constant(0.0)
+
+
+def loss_tags(losses: Losses) -> dict[str, float]:
+    """Returns the losses by the tags under which TensorBoard shows them, those of the Object Detection API."""
+    return {f"Loss/{name}_loss": float(value) for name, value in losses._asdict().items()}

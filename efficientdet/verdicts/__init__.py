@@ -1,0 +1,15 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The verdict on each field of a pipeline config: honoured, translated or refused.
+
+One line per field of every message that can be reached through fields that are not refused; behind a refused field
+there is nothing to decide.
+"""
+
+from __future__ import annotations
+
+from efficientdet.verdicts.kinds import VerdictTable
+from efficientdet.verdicts.model import MODEL
+from efficientdet.verdicts.run import RUN
+
+VERDICTS: VerdictTable = {**MODEL, **RUN}
+"""Message name, without the package -> field name -> verdict."""

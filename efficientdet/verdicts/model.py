@@ -1,0 +1,282 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The verdicts on `model`: network, anchors, matching, losses, post-processing."""
+
+from __future__ import annotations
+
+import math
+
+from efficientdet.protos import image_resizer_pb2, post_processing_pb2
+from efficientdet.verdicts.kinds import (
+    FINITE,
+    HONOURED,
+    POSITIVE,
+    PROBABILITY,
+    REQUIRED,
+    HonouredWhen,
+    Refused,
+    Translated,
+    VerdictTable,
+    all_positive,
+    at_least,
+    each_refused,
+    each_translated,
+    one_of,
+    only,
+)
+
+EXTRACTOR_TYPES = tuple(
+    f"ssd_efficientnet-{variant}_bifpn_keras"
+    for variant in (*(f"b{size}" for size in range(8)), *(f"lite{size}" for size in range(5)))
+)
+COMBINE_METHODS = ("fast_attention", "sum", "weighted_sum", "attention")
+
+_BILINEAR = only(image_resizer_pb2.BILINEAR, "must be BILINEAR, the only resampling built")
+_LEVELS = {
+    "min_level": only(3, "must be 3, the finest level of an EfficientDet pyramid"),
+    "max_level": HonouredWhen(lambda level: level in (7, 8), "must be 7, or 8 as in D7x"),
+}
+
+
+_SSD: VerdictTable = {
+    "DetectionModel": {
+        "ssd": HONOURED,
+        **each_refused("this library builds model.ssd", "faster_rcnn experimental_model center_net"),
+    },
+    "Ssd": {
+        "num_classes": at_least(1),
+        "image_resizer": REQUIRED,
+        "feature_extractor": REQUIRED,
+        "box_coder": REQUIRED,
+        "matcher": REQUIRED,
+        "similarity_calculator": REQUIRED,
+        "encode_background_as_zeros": only(True, "must be true: class targets have no background column"),
+        "negative_class_weight": at_least(0),
+        "box_predictor": REQUIRED,
+        "anchor_generator": REQUIRED,
+        "post_processing": REQUIRED,
+        "normalize_loss_by_num_matches": HONOURED,
+        "normalize_loc_loss_by_codesize": HONOURED,
+        "loss": REQUIRED,
+        "freeze_batchnorm": Refused("batch normalisation always trains"),
+        "inplace_batchnorm_update": Translated("moving statistics are updated within each training step"),
+        "add_background_class": only(False, "must be false: the heads predict no background class"),
+        "explicit_background_class": Refused("the heads predict no background class"),
+        **each_refused("class targets are 0 or 1", "use_confidences_as_targets implicit_example_weight"),
+        "return_raw_detections_during_predict": Translated("exported models always return raw boxes and scores"),
+        "mask_head_config": Refused("there are no instance masks"),
+    },
+    "ImageResizer": {
+        "keep_aspect_ratio_resizer": HONOURED,
+        "fixed_shape_resizer": HONOURED,
+        **each_refused(
+            "the network's input has a fixed size: use keep_aspect_ratio_resizer or fixed_shape_resizer",
+            "identity_resizer conditional_shape_resizer pad_to_multiple_resizer",
+        ),
+    },
+    "KeepAspectRatioResizer": {
+        "min_dimension": at_least(1),
+        "max_dimension": at_least(1),
+        "resize_method": _BILINEAR,
+        "pad_to_max_dimension": only(True, "must be true: the network's input has a fixed size"),
+        "convert_to_grayscale": Refused("the network's input has three channels"),
+        "per_channel_pad_value": HonouredWhen(
+            lambda values: len(values) in (0, 3) and all(map(math.isfinite, values)), "must have three values, or none"
+        ),
+    },
+    "FixedShapeResizer": {
+        "height": at_least(1),
+        "width": at_least(1),
+        "resize_method": _BILINEAR,
+        "convert_to_grayscale": Refused("the network's input has three channels"),
+    },
+}
+
+_NETWORK: VerdictTable = {
+    "SsdFeatureExtractor": {
+        "type": HonouredWhen(
+            lambda name: name in EXTRACTOR_TYPES,
+            "must be ssd_efficientnet-X_bifpn_keras, X one of b0 ... b7, lite0 ... lite4",
+        ),
+        **each_refused("the width of an EfficientNet follows from its type", "depth_multiplier"),
+        "min_depth": Translated("the width of an EfficientNet follows from its type"),
+        "conv_hyperparams": REQUIRED,
+        "override_base_feature_extractor_hyperparams": Refused("the backbone keeps EfficientNet's own"),
+        "pad_to_multiple": Refused("the resizer alone decides the size of the input"),
+        "use_explicit_padding": Refused("convolutions are padded as SAME"),
+        "use_depthwise": Translated("the convolutions of a BiFPN are always depthwise separable"),
+        "fpn": Refused("the feature pyramid is a bifpn"),
+        "bifpn": HONOURED,
+        "replace_preprocessor_with_placeholder": Refused("images are always normalised"),
+        "num_layers": Refused("the number of levels follows from bifpn.min_level and max_level"),
+        "spaghettinet_arch_name": Refused("backbones are EfficientNets"),
+        "survival_probability": HonouredWhen(lambda p: 0 < p <= 1, "must be above 0 and at most 1"),
+        "endpoints": HONOURED,
+        "normalization": HONOURED,
+    },
+    "SsdFeatureExtractor.Normalization": {
+        "mean": HonouredWhen(lambda mean: len(mean) == 3 and all(map(math.isfinite, mean)), "must have three values"),
+        "stddev": HonouredWhen(
+            lambda stddev: len(stddev) == 3 and all_positive(stddev), "must be three positive values"
+        ),
+    },
+    "BidirectionalFeaturePyramidNetworks": {
+        **_LEVELS,
+        "num_iterations": at_least(1),
+        "num_filters": at_least(1),
+        "combine_method": one_of(COMBINE_METHODS),
+    },
+    "Hyperparams": {
+        "op": Refused("there are no fully connected layers"),
+        "regularizer": REQUIRED,
+        "initializer": REQUIRED,
+        "activation": HONOURED,
+        "batch_norm": HONOURED,
+        "sync_batch_norm": Refused("each replica normalises by its own batch: use batch_norm"),
+        "group_norm": Refused("use batch_norm"),
+        "regularize_depthwise": Refused("regularisation reaches the kernels that it reaches in TFOD"),
+        "force_use_bias": HONOURED,
+    },
+    "Regularizer": {"l1_regularizer": Refused("use l2_regularizer"), "l2_regularizer": HONOURED},
+    "L2Regularizer": {"weight": at_least(0)},
+    "Initializer": {
+        "truncated_normal_initializer": HONOURED,
+        "variance_scaling_initializer": HONOURED,
+        "random_normal_initializer": HONOURED,
+        "keras_initializer_by_name": Refused("use one of the initializer messages"),
+    },
+    "TruncatedNormalInitializer": {"mean": FINITE, "stddev": at_least(0)},
+    "VarianceScalingInitializer": {"factor": POSITIVE, "uniform": HONOURED, "mode": HONOURED},
+    "RandomNormalInitializer": {"mean": FINITE, "stddev": at_least(0)},
+    "BatchNorm": {
+        "decay": HonouredWhen(lambda decay: 0 <= decay < 1, "must be at least 0 and below 1"),
+        "center": HONOURED,
+        "scale": HONOURED,
+        "epsilon": POSITIVE,
+        "train": only(True, "must be true: batch normalisation always trains"),
+    },
+    "BoxPredictor": {
+        "weight_shared_convolutional_box_predictor": HONOURED,
+        **each_refused(
+            "the heads of an EfficientDet are a weight_shared_convolutional_box_predictor",
+            "convolutional_box_predictor mask_rcnn_box_predictor rfcn_box_predictor",
+        ),
+    },
+    "WeightSharedConvolutionalBoxPredictor": {
+        "conv_hyperparams": REQUIRED,
+        "apply_conv_hyperparams_to_heads": HONOURED,
+        "apply_conv_hyperparams_pointwise": HONOURED,
+        "num_layers_before_predictor": at_least(0),
+        "depth": at_least(1),
+        "kernel_size": at_least(1),
+        "box_code_size": only(4, "must be 4: ty, tx, th, tw"),
+        "class_prediction_bias_init": FINITE,
+        **each_refused("the heads have no dropout", "use_dropout dropout_keep_probability"),
+        "share_prediction_tower": Refused("boxes and classes have a tower each"),
+        "use_depthwise": HONOURED,
+        "score_converter": Refused("use post_processing.score_converter"),
+        "box_encodings_clip_range": HONOURED,
+    },
+    "WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange": {"min": REQUIRED, "max": REQUIRED},
+}
+
+_DETECTION: VerdictTable = {
+    "BoxCoder": {
+        "faster_rcnn_box_coder": HONOURED,
+        **each_refused("use faster_rcnn_box_coder", "mean_stddev_box_coder square_box_coder keypoint_box_coder"),
+    },
+    "FasterRcnnBoxCoder": {
+        "y_scale": POSITIVE,
+        "x_scale": POSITIVE,
+        "height_scale": POSITIVE,
+        "width_scale": POSITIVE,
+    },
+    "Matcher": {"argmax_matcher": HONOURED, "bipartite_matcher": Refused("use argmax_matcher")},
+    "ArgMaxMatcher": {
+        "matched_threshold": PROBABILITY,
+        "unmatched_threshold": PROBABILITY,
+        "ignore_thresholds": HONOURED,
+        "negatives_lower_than_unmatched": HONOURED,
+        "force_match_for_each_row": HONOURED,
+        "use_matmul_gather": Translated("matches are gathered by index; the values are the same"),
+    },
+    "RegionSimilarityCalculator": {
+        "iou_similarity": HONOURED,
+        **each_refused("use iou_similarity", "neg_sq_dist_similarity ioa_similarity thresholded_iou_similarity"),
+    },
+    "IouSimilarity": {},
+    "AnchorGenerator": {
+        "multiscale_anchor_generator": HONOURED,
+        **each_refused(
+            "use multiscale_anchor_generator",
+            "grid_anchor_generator ssd_anchor_generator flexible_grid_anchor_generator",
+        ),
+    },
+    "MultiscaleAnchorGenerator": {
+        **_LEVELS,
+        "anchor_scale": POSITIVE,
+        "aspect_ratios": HonouredWhen(
+            lambda ratios: len(ratios) > 0 and all_positive(ratios), "must list at least one ratio, all positive"
+        ),
+        "scales_per_octave": at_least(1),
+        "normalize_coordinates": only(True, "must be true: boxes are normalised everywhere"),
+        "anchor_order": HONOURED,
+        "stride_rule": HONOURED,
+    },
+    "PostProcessing": {
+        "batch_non_max_suppression": REQUIRED,
+        "score_converter": HonouredWhen(
+            lambda given: given != post_processing_pb2.PostProcessing.SOFTMAX,
+            "must be SIGMOID or IDENTITY: the heads predict no background class to share a softmax with",
+        ),
+        "logit_scale": POSITIVE,
+        "calibration_config": Refused("scores are not calibrated"),
+    },
+    "BatchNonMaxSuppression": {
+        "score_threshold": PROBABILITY,
+        "iou_threshold": PROBABILITY,
+        "max_detections_per_class": at_least(1),
+        "max_total_detections": at_least(1),
+        **each_refused("suppression is per class", "use_class_agnostic_nms max_classes_per_detection"),
+        "soft_nms_sigma": Refused("suppression is hard"),
+        "change_coordinate_frame": only(True, "must be true: detections are relative to the picture without padding"),
+        **each_translated(
+            "one exact, hard, per-class suppression is always used; this chose between TFOD's forms of it",
+            "use_static_shapes use_partitioned_nms use_combined_nms use_hard_nms use_cpu_nms",
+        ),
+    },
+    "Loss": {
+        "localization_loss": REQUIRED,
+        "classification_loss": REQUIRED,
+        "classification_weight": at_least(0),
+        "localization_weight": at_least(0),
+        **each_refused(
+            "every anchor counts in the losses",
+            "hard_example_miner random_example_sampler expected_loss_weights min_num_negative_samples"
+            " desired_negative_sampling_ratio",
+        ),
+        "equalization_loss": Refused("use weighted_sigmoid_focal alone"),
+    },
+    "LocalizationLoss": {
+        "weighted_smooth_l1": HONOURED,
+        **each_refused("use weighted_smooth_l1", "weighted_l2 weighted_iou l1_localization_loss weighted_giou"),
+    },
+    "WeightedSmoothL1LocalizationLoss": {
+        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
+        "delta": POSITIVE,
+    },
+    "ClassificationLoss": {
+        "weighted_sigmoid_focal": HONOURED,
+        **each_refused(
+            "use weighted_sigmoid_focal",
+            "weighted_sigmoid weighted_softmax weighted_logits_softmax bootstrapped_sigmoid"
+            " penalty_reduced_logistic_focal_loss weighted_dice_classification_loss",
+        ),
+    },
+    "SigmoidFocalClassificationLoss": {
+        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
+        "gamma": at_least(0),
+        "alpha": HonouredWhen(lambda alpha: 0 < alpha < 1, "must be set, between 0 and 1"),
+    },
+}
+
+MODEL: VerdictTable = {**_SSD, **_NETWORK, **_DETECTION}

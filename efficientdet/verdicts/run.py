@@ -1,0 +1,224 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The verdicts on what a run does with the model: training, data, evaluation."""
+
+from __future__ import annotations
+
+from efficientdet.protos import input_reader_pb2
+from efficientdet.verdicts.kinds import (
+    HONOURED,
+    POSITIVE,
+    PROBABILITY,
+    REQUIRED,
+    HonouredWhen,
+    Refused,
+    Translated,
+    VerdictTable,
+    at_least,
+    each_refused,
+    each_translated,
+)
+
+RESTORE_TYPES = ("classification", "detection", "full")
+
+
+_TRAINING: VerdictTable = {
+    "TrainEvalPipelineConfig": {
+        "model": HONOURED,
+        "train_config": HONOURED,
+        "train_input_reader": HONOURED,
+        "eval_config": HONOURED,
+        "eval_input_reader": HonouredWhen(
+            lambda readers: len(readers) <= 1, "may be given once: evaluate further sets in runs of their own"
+        ),
+        "graph_rewriter": Refused("there is no quantisation-aware training"),
+        "lineage": HONOURED,
+    },
+    "TrainConfig": {
+        "batch_size": at_least(1),
+        "data_augmentation_options": HONOURED,
+        **each_translated(
+            "replicas always step together; nothing is delayed or left out",
+            "sync_replicas startup_delay_steps replicas_to_aggregate",
+        ),
+        "keep_checkpoint_every_n_hours": Translated("the latest max_checkpoints_to_keep checkpoints are kept"),
+        "optimizer": HONOURED,
+        "gradient_clipping_by_norm": at_least(0),
+        "fine_tune_checkpoint": HONOURED,
+        "fine_tune_checkpoint_type": HonouredWhen(
+            lambda given: given in ("", *RESTORE_TYPES), f"must be one of {', '.join(RESTORE_TYPES)}"
+        ),
+        "fine_tune_checkpoint_version": HONOURED,
+        "from_detection_checkpoint": Translated("decides fine_tune_checkpoint_type where that is not set"),
+        "load_all_detection_checkpoint_vars": Refused("fine_tune_checkpoint_type decides what is restored"),
+        "run_fine_tune_checkpoint_dummy_computation": Translated("variables exist before a checkpoint is read"),
+        "num_steps": HONOURED,
+        "bias_grad_multiplier": Refused("gradients are not scaled by variable"),
+        **each_refused("all variables are trained", "update_trainable_variables freeze_variables"),
+        **each_translated(
+            "tf.data tunes its own buffers", "batch_queue_capacity num_batch_queue_threads prefetch_queue_capacity"
+        ),
+        "merge_multiple_label_boxes": Refused("each box has one class"),
+        "use_multiclass_scores": Refused("class targets are 0 or 1"),
+        "add_regularization_loss": HONOURED,
+        "max_number_of_boxes": at_least(1),
+        "unpad_groundtruth_tensors": Translated("padding rows have weight 0; the losses are the same"),
+        "retain_original_images": Translated("training needs no copies of the original images"),
+        "use_bfloat16": Translated("everything is computed in float32"),
+        "summarize_gradients": Refused("there are no gradient summaries"),
+        "seed": HONOURED,
+        "checkpoint_interval_steps": at_least(1),
+        "max_checkpoints_to_keep": at_least(1),
+    },
+    "PreprocessingStep": {
+        "random_horizontal_flip": HONOURED,
+        "random_scale_crop_and_pad_to_square": HONOURED,
+        **each_refused(
+            "this augmentation is not built",
+            "normalize_image random_pixel_value_scale random_image_scale random_rgb_to_gray random_adjust_brightness"
+            " random_adjust_contrast random_adjust_hue random_adjust_saturation random_distort_color"
+            " random_jitter_boxes random_crop_image random_pad_image random_crop_pad_image"
+            " random_crop_to_aspect_ratio random_black_patches random_resize_method"
+            " scale_boxes_to_pixel_coordinates resize_image subtract_channel_mean ssd_random_crop"
+            " ssd_random_crop_pad ssd_random_crop_fixed_aspect_ratio ssd_random_crop_pad_fixed_aspect_ratio"
+            " random_vertical_flip random_rotation90 rgb_to_gray convert_class_logits_to_softmax"
+            " random_absolute_pad_image random_self_concat_image autoaugment_image drop_label_probabilistically"
+            " remap_labels random_jpeg_quality random_downscale_to_target_pixels random_patch_gaussian"
+            " random_square_crop_by_scale adjust_gamma",
+        ),
+    },
+    "RandomHorizontalFlip": {
+        "keypoint_flip_permutation": Refused("there are no keypoints"),
+        "probability": PROBABILITY,
+    },
+    "RandomScaleCropAndPadToSquare": {"output_size": at_least(1), "scale_min": POSITIVE, "scale_max": POSITIVE},
+    "Optimizer": {
+        "rms_prop_optimizer": HONOURED,
+        "momentum_optimizer": HONOURED,
+        "adam_optimizer": HONOURED,
+        "use_moving_average": HONOURED,
+        "moving_average_decay": PROBABILITY,
+    },
+    "RMSPropOptimizer": {
+        "learning_rate": REQUIRED,
+        "momentum_optimizer_value": PROBABILITY,
+        "decay": PROBABILITY,
+        "epsilon": POSITIVE,
+    },
+    "MomentumOptimizer": {"learning_rate": REQUIRED, "momentum_optimizer_value": PROBABILITY},
+    "AdamOptimizer": {"learning_rate": REQUIRED, "epsilon": POSITIVE},
+    "LearningRate": {
+        "constant_learning_rate": HONOURED,
+        "exponential_decay_learning_rate": HONOURED,
+        "manual_step_learning_rate": HONOURED,
+        "cosine_decay_learning_rate": HONOURED,
+    },
+    "ConstantLearningRate": {"learning_rate": at_least(0)},
+    "ExponentialDecayLearningRate": {
+        "initial_learning_rate": at_least(0),
+        "decay_steps": at_least(1),
+        "decay_factor": at_least(0),
+        "staircase": HONOURED,
+        "burnin_learning_rate": at_least(0),
+        "burnin_steps": HONOURED,
+        "min_learning_rate": at_least(0),
+    },
+    "ManualStepLearningRate": {
+        "initial_learning_rate": at_least(0),
+        "schedule": HONOURED,
+        "warmup": HONOURED,
+    },
+    "ManualStepLearningRate.LearningRateSchedule": {"step": HONOURED, "learning_rate": at_least(0)},
+    "CosineDecayLearningRate": {
+        "learning_rate_base": at_least(0),
+        "total_steps": at_least(1),
+        "warmup_learning_rate": at_least(0),
+        "warmup_steps": HONOURED,
+        "hold_base_rate_steps": HONOURED,
+    },
+}
+
+_DATA: VerdictTable = {
+    "InputReader": {
+        "name": Translated("the evaluation set has no name; its results are written to <model_dir>/eval"),
+        "label_map_path": HONOURED,
+        "shuffle": HONOURED,
+        "shuffle_buffer_size": at_least(1),
+        "filenames_shuffle_buffer_size": HONOURED,
+        "num_epochs": HONOURED,
+        "sample_1_of_n_examples": at_least(1),
+        "num_readers": at_least(1),
+        "num_prefetch_batches": HONOURED,
+        "read_block_length": at_least(1),
+        **each_translated(
+            "tf.data tunes its own buffers and threads",
+            "num_parallel_batches queue_capacity min_after_dequeue prefetch_size num_parallel_map_calls",
+        ),
+        "drop_remainder": HONOURED,
+        "num_additional_channels": Refused("images have three channels"),
+        **each_refused(
+            "there are no keypoints",
+            "num_keypoints keypoint_type_weight load_keypoint_depth_features use_keypoint_label_map",
+        ),
+        "max_number_of_boxes": at_least(1),
+        **each_refused(
+            "only images, boxes and classes are read",
+            "load_multiclass_scores load_context_features load_context_image_ids load_instance_masks load_dense_pose"
+            " load_track_id",
+        ),
+        "mask_type": Translated("masks are not read"),
+        "use_display_name": HONOURED,
+        "include_source_id": Translated("source ids are always read"),
+        "input_type": HonouredWhen(
+            lambda given: given != input_reader_pb2.TF_SEQUENCE_EXAMPLE, "must be TF_EXAMPLE: sequences are not read"
+        ),
+        "frame_index": Refused("sequences are not read"),
+        "tf_record_input_reader": HONOURED,
+        "external_input_reader": Refused("use tf_record_input_reader"),
+        "sample_from_datasets_weights": Refused("all records are drawn alike"),
+        "expand_labels_hierarchy": Refused("each box has one class"),
+    },
+    "TFRecordInputReader": {"input_path": HONOURED},
+}
+
+_EVALUATION: VerdictTable = {
+    "EvalConfig": {
+        "batch_size": at_least(1),
+        "num_visualizations": HONOURED,
+        "num_examples": HONOURED,
+        "eval_interval_secs": Translated("continuous evaluation reacts to a new checkpoint within seconds"),
+        "max_evals": Translated("continuous evaluation ends with the last step, or after --eval_timeout"),
+        "save_graph": Refused("no graph is written for TensorBoard"),
+        "eval_master": Translated("evaluation runs in this process"),
+        "metrics_set": HonouredWhen(
+            lambda names: set(names) <= {"coco_detection_metrics"},
+            'must be "coco_detection_metrics", the only set built',
+        ),
+        "parameterized_metric": Refused('metrics_set: "coco_detection_metrics" is the only set built'),
+        "ignore_groundtruth": Refused("evaluation compares with the truth"),
+        "use_moving_averages": HONOURED,
+        "eval_instance_masks": Refused("there are no instance masks"),
+        "min_score_threshold": PROBABILITY,
+        "max_num_boxes_to_visualize": at_least(0),
+        **each_refused("detections are drawn with class names and scores", "skip_scores skip_labels"),
+        "visualize_groundtruth_boxes": Translated("the truth is drawn beside the detections"),
+        "groundtruth_box_visualization_color": Refused("colours follow from classes"),
+        **each_refused(
+            "pictures are written to TensorBoard; use scripts/infer.py for files",
+            "visualization_export_dir keep_image_id_for_visualization_export export_path",
+        ),
+        "retain_original_images": Translated("images are kept where they are drawn, and only there"),
+        "include_metrics_per_category": HONOURED,
+        **each_refused("the metrics per category are AP only", "all_metrics_per_category super_categories"),
+        **each_refused("recall is taken from 0 to 1", "recall_lower_bound recall_upper_bound"),
+        "retain_original_image_additional_channels": Refused("images have three channels"),
+        "force_no_resize": Refused("evaluation resizes as training does"),
+        "use_dummy_loss_in_eval": Refused("validation losses are always computed"),
+        "keypoint_edge": Refused("there are no keypoints"),
+        **each_refused(
+            "every detection counts", "skip_predictions_for_unlabeled_class image_classes_field_map_empty_to_ones"
+        ),
+        "interval_steps": HONOURED,
+    },
+}
+
+RUN: VerdictTable = {**_TRAINING, **_DATA, **_EVALUATION}

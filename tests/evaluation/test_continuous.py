@@ -1,0 +1,76 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Continuous evaluation: quick to see a checkpoint, patient with one that vanished, and it ends."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from efficientdet.evaluation.continuous import evaluate_continuously
+
+
+class _Training:
+    """Writes checkpoints that hold a step, as a run of training would."""
+
+    def __init__(self, directory: Path) -> None:
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self._manager = tf.train.CheckpointManager(tf.train.Checkpoint(step=self.step), str(directory), max_to_keep=2)
+
+    def save(self, step: int) -> str:
+        self.step.assign(step)
+        return self._manager.save(checkpoint_number=step)
+
+
+def _restore(path: str) -> int:
+    return int(tf.train.load_variable(path, "step/.ATTRIBUTES/VARIABLE_VALUE"))
+
+
+_EVALUATOR = SimpleNamespace(evaluate=lambda step: step)  # an evaluation is told by its step
+
+
+def test_each_new_checkpoint_is_evaluated_within_seconds(tmp_path: Path) -> None:
+    training = _Training(tmp_path)
+    training.save(5)
+    evaluations = evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=20, last_step=9)
+    assert next(evaluations) == 5
+    training.save(9)
+    start = time.monotonic()
+    assert next(evaluations) == 9
+    assert time.monotonic() - start < 5
+    assert list(evaluations) == []  # the last step ends it, long before the timeout
+
+
+def test_only_the_newest_of_several_is_evaluated(tmp_path: Path) -> None:
+    training = _Training(tmp_path)
+    for step in (1, 2, 3):
+        training.save(step)
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=0)) == [3]
+
+
+def test_it_ends_after_a_number_of_evaluations(tmp_path: Path) -> None:
+    _Training(tmp_path).save(1)
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=60, max_evaluations=1)) == [1]
+
+
+def test_a_folder_without_checkpoints_times_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", _restore, timeout=0)) == []
+    assert "no new checkpoint" in caplog.text
+
+
+def test_a_checkpoint_deleted_before_it_is_read_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    training = _Training(tmp_path)
+    training.save(1)
+
+    def restore(path: str) -> int:
+        if path.endswith("ckpt-1"):
+            training.save(2)
+            raise tf.errors.NotFoundError(None, None, "gone")
+        return _restore(path)
+
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, restore, timeout=1)) == [2]
+    assert "was deleted before it could be evaluated" in caplog.text

@@ -1,0 +1,98 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The matcher against hand-made similarities and a plain numpy twin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from efficientdet.ops.matching import argmax_match
+
+HALF = dict(matched_threshold=0.5, unmatched_threshold=0.5, force_match=False, negatives_lower_than_unmatched=True)
+
+
+def match(similarity: Any, weights: Any = None, **changes: Any) -> list[int]:
+    similarity = np.asarray(similarity, np.float32)
+    weights = np.ones(len(similarity), np.float32) if weights is None else np.asarray(weights, np.float32)
+    return argmax_match(tf.constant(similarity), tf.constant(weights), **{**HALF, **changes}).numpy().tolist()
+
+
+def plain_match(similarity: np.ndarray, weights: np.ndarray, low: float, high: float, force: bool) -> list[int]:
+    """The same rules, one anchor after the other."""
+    matches = []
+    for column in similarity.T:
+        best = column.max(initial=-1)
+        matches.append(int(column.argmax()) if best >= high else -1 if best < low else -2)
+    if force:
+        for row in reversed(np.flatnonzero(weights > 0)):
+            matches[similarity[row].argmax()] = int(row)
+    return matches
+
+
+def test_best_row_at_or_above_the_threshold() -> None:
+    assert match([[0.5, 0.49, 0.9, 0.0], [0.4, 0.2, 0.95, 0.0]]) == [0, -1, 1, -1]
+
+
+def test_ties_go_to_the_lower_row() -> None:
+    assert match([[0.2], [0.7], [0.7]]) == [1]
+
+
+def test_between_the_thresholds_is_ignored() -> None:
+    assert match([[0.3, 0.4, 0.49, 0.5]], unmatched_threshold=0.4) == [-1, -2, -2, 0]
+
+
+def test_negatives_between_the_thresholds() -> None:
+    matches = match([[0.3, 0.4, 0.5]], unmatched_threshold=0.4, negatives_lower_than_unmatched=False)
+    assert matches == [-2, -1, 0]
+
+
+def test_a_missing_unmatched_threshold_is_the_matched_one() -> None:
+    assert match([[0.3, 0.49, 0.5]], unmatched_threshold=None) == [-1, -1, 0]
+
+
+def test_without_threshold_every_anchor_is_matched() -> None:
+    assert match([[0.0, 0.1], [0.0, 0.2]], matched_threshold=None, unmatched_threshold=None) == [0, 1]
+
+
+def test_force_match_gives_each_row_its_first_best_anchor() -> None:
+    assert match([[0.1, 0.3, 0.3]], force_match=True) == [-1, 0, -1]
+
+
+def test_force_match_overrides_and_the_lower_row_wins() -> None:
+    assert match([[0.1, 0.4], [0.2, 0.9]], force_match=True) == [-1, 0]
+
+
+def test_a_row_of_weight_zero_is_matched_but_not_forced() -> None:
+    assert match([[0.4, 0.3, 0.0], [0.0, 0.0, 0.6]], weights=[0, 0], force_match=True) == [-1, -1, 1]
+
+
+@pytest.mark.parametrize("matched", [0.5, None])
+@pytest.mark.parametrize("negatives_lower", [True, False])
+@pytest.mark.parametrize("force", [True, False])
+def test_without_boxes_everything_is_background(matched: float | None, negatives_lower: bool, force: bool) -> None:
+    changes = dict(matched_threshold=matched, unmatched_threshold=None if matched is None else 0.4)
+    empty = np.zeros([0, 3])
+    assert match(empty, **changes, force_match=force, negatives_lower_than_unmatched=negatives_lower) == [-1, -1, -1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    similarity=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=7),
+        elements=st.integers(0, 10).map(lambda i: i / 10),
+    ),
+    data=st.data(),
+)
+def test_equals_the_plain_rules(similarity: np.ndarray, data: st.DataObject) -> None:
+    weights = data.draw(hnp.arrays(np.float32, len(similarity), elements=st.sampled_from([0.0, 0.5, 1.0])))
+    low, high = sorted(np.float32(data.draw(st.integers(1, 10)) / 10) for _ in range(2))
+    force = data.draw(st.booleans())
+    matches = match(similarity, weights, matched_threshold=high, unmatched_threshold=low, force_match=force)
+    assert matches == plain_match(similarity, weights, low, high, force)

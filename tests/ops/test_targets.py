@@ -1,0 +1,117 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Target assignment by hand, against TFOD's recording, and inside tf.data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.ops.anchors import generate_anchors
+from efficientdet.ops.box_coder import BoxScales
+from efficientdet.ops.targets import TargetAssigner
+from efficientdet.types import Targets
+
+SETTINGS = dict(
+    scales=BoxScales(10.0, 10.0, 5.0, 5.0), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
+)
+FOUR_ANCHORS = np.array([[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 1], [0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]], np.float32)
+
+
+def assign(boxes: Any, classes: Any, weights: Any, **changes: Any) -> Targets:
+    assigner = TargetAssigner(FOUR_ANCHORS, **{**SETTINGS, **changes})
+    boxes = np.reshape(np.asarray(boxes, np.float32), [-1, 4])
+    return assigner(tf.constant(boxes), tf.constant(classes, tf.int32), tf.constant(weights, tf.float32))
+
+
+def test_by_hand() -> None:
+    # The first box is the anchor's lower three quarters (IoU .75); the second overlaps none enough and is forced.
+    targets = assign([[0.125, 0, 0.5, 0.5], [0.6, 0.6, 0.7, 0.7]], [7, 2], [1.0, 0.5])
+    np.testing.assert_array_equal(targets.classes, [7, -1, -1, 2])
+    np.testing.assert_array_equal(targets.class_weights, [1, 1, 1, 0.5])
+    np.testing.assert_array_equal(targets.box_weights, [1, 0, 0, 0.5])
+    y = (0.3125 - 0.25) / 0.5 * 10
+    np.testing.assert_allclose(targets.box_codes[0], [y, 0, 5 * np.log(0.75), 0], atol=1e-6)
+    np.testing.assert_allclose(targets.box_codes[3], [-2, -2, 5 * np.log(0.2), 5 * np.log(0.2)], atol=1e-5)
+    np.testing.assert_array_equal(targets.box_codes[1:3], np.zeros([2, 4]))
+
+
+def test_a_box_of_weight_zero_silences_its_anchors() -> None:
+    targets = assign([[0, 0, 0.5, 0.5]], [3], [0.0])
+    np.testing.assert_array_equal(targets.classes, [3, -1, -1, -1])
+    np.testing.assert_array_equal(targets.class_weights, [0, 1, 1, 1])
+    np.testing.assert_array_equal(targets.box_weights, np.zeros(4))
+
+
+def test_ignored_anchors_have_no_weight() -> None:
+    targets = assign([[0, 0, 0.5, 0.25]], [3], [1.0], matched_threshold=0.6, unmatched_threshold=0.4, force_match=False)
+    np.testing.assert_array_equal(targets.classes, [-1, -1, -1, -1])
+    np.testing.assert_array_equal(targets.class_weights, [0, 1, 1, 1])
+
+
+def test_without_boxes_all_is_background() -> None:
+    targets = assign([], [], [], negative_class_weight=0.25)
+    np.testing.assert_array_equal(targets.classes, [-1] * 4)
+    np.testing.assert_array_equal(targets.class_weights, [0.25] * 4)
+    np.testing.assert_array_equal(targets.box_weights, np.zeros(4))
+    np.testing.assert_array_equal(targets.box_codes, np.zeros([4, 4]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(unmatched_threshold=0.6), r"unmatched_threshold \(0.6\) must not exceed matched_threshold \(0.5\)"),
+        (dict(matched_threshold=None), "needs a matched_threshold"),
+        (dict(negatives_lower_than_unmatched=False), "no anchor would be background"),
+    ],
+)
+def test_thresholds_that_exclude_each_other(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TargetAssigner(FOUR_ANCHORS, **{**SETTINGS, **changes})
+
+
+def test_inside_tf_data_as_alone() -> None:
+    anchors = generate_anchors(
+        (128, 128), min_level=3, max_level=7, anchor_scale=4.0, aspect_ratios=[1.0, 2.0, 0.5], scales_per_octave=3,
+        order="aspect_major", strides="power_of_two",
+    )  # fmt: skip
+    assigner = TargetAssigner(anchors, **SETTINGS)
+    rng = np.random.default_rng(0)
+
+    def pictures() -> Any:
+        for count in (3, 0, 7):
+            corners = rng.uniform(0, 0.7, [count, 2])
+            boxes = np.concatenate([corners, corners + rng.uniform(0.05, 0.3, [count, 2])], axis=1)
+            yield boxes.astype(np.float32), np.arange(count, dtype=np.int32), np.ones(count, np.float32)
+
+    drawn = list(pictures())
+    signature = (tf.TensorSpec([None, 4]), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None]))
+    dataset = tf.data.Dataset.from_generator(lambda: iter(drawn), output_signature=signature).map(assigner)
+    assert dataset.element_spec.box_codes.shape == (len(anchors), 4)  # static, so that the pictures can be batched
+    for mapped, picture in zip(dataset.batch(3).unbatch(), drawn, strict=True):
+        for in_graph, alone in zip(mapped, assigner(*picture), strict=True):
+            np.testing.assert_allclose(in_graph, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", ["unpadded", "padded"])
+@pytest.mark.parametrize("picture", [0, 1])
+def test_parity_with_tfod(shared: Path, variant: str, picture: int) -> None:
+    anchors = generate_anchors(
+        (512, 512), min_level=3, max_level=7, anchor_scale=4.0, aspect_ratios=[1.0, 2.0, 0.5], scales_per_octave=3,
+        order="aspect_major", strides="power_of_two",
+    )  # fmt: skip
+    with np.load(shared / "fixtures" / "tfod_d0_loss.npz") as archive:
+        keys = [key for key in archive.files if key.startswith(f"targets_{variant}/")]
+        recorded = {key.partition("/")[2]: archive[key] for key in keys}
+    targets = TargetAssigner(anchors, **SETTINGS)(
+        tf.constant(recorded[f"gt_boxes_{picture}"]),
+        tf.argmax(recorded[f"gt_classes_onehot_{picture}"], axis=1, output_type=tf.int32),
+        tf.constant(recorded[f"gt_weights_{picture}"]),
+    )
+    np.testing.assert_array_equal(targets.classes, recorded["cls_targets_argmax"][picture])
+    np.testing.assert_array_equal(targets.class_weights, recorded["cls_weights"][picture])
+    np.testing.assert_array_equal(targets.box_weights, recorded["reg_weights"][picture])
+    np.testing.assert_allclose(targets.box_codes[::16], recorded["reg_targets__every16"][picture], atol=1e-6)

@@ -1,0 +1,230 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Checkpoints: what they hold, what they refuse, and what survives an accident."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.errors import CheckpointError, TrainingError
+from efficientdet.training import optimizers, schedules
+from efficientdet.training.checkpoints import (
+    TrainingCheckpoints,
+    checkpoint_step,
+    resolve_checkpoint,
+    restore_model,
+    restore_parts,
+)
+from efficientdet.training.trainer import Trainer, TrainerSettings
+
+from . import stubs
+
+
+def _checkpoints(trainer: Trainer, directory: Path, max_to_keep: int = 7) -> TrainingCheckpoints:
+    return TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=max_to_keep)
+
+
+def _train_and_save(directory: Path, *steps: int, settings: TrainerSettings = TrainerSettings()) -> Trainer:  # noqa: B008
+    trainer = stubs.make_trainer(settings=settings)
+    checkpoints = _checkpoints(trainer, directory)
+    for step in steps:
+        trainer.train(step - trainer.step)
+        checkpoints.save()
+    return trainer
+
+
+def _damage(prefix: Path) -> None:
+    data = Path(f"{prefix}.data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("name", ["momentum", "adam", "rmsprop"])
+def test_a_resumed_run_equals_a_straight_one_bit_by_bit(name: str, tmp_path: Path) -> None:
+    def make() -> Trainer:
+        rate = schedules.CosineDecay(0.05, total_steps=6, warmup_learning_rate=0.01, warmup_steps=2)
+        settings = TrainerSettings(clip_norm=1.0, average_decay=0.99)
+        return stubs.make_trainer(optimizer=getattr(optimizers, name)(rate), settings=settings)
+
+    straight, interrupted, resumed = make(), make(), make()
+    straight.train(6)
+    interrupted.train(3)
+    _checkpoints(interrupted, tmp_path).save()
+    assert _checkpoints(resumed, tmp_path).restore_latest() == 3
+    resumed.train(3)
+    for one, other in zip(stubs.weights(straight), stubs.weights(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_empty_directory_resumes_nothing(tmp_path: Path) -> None:
+    assert _checkpoints(stubs.make_trainer(), tmp_path / "new").restore_latest() is None
+
+
+def test_names_are_paths_of_attributes(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 2, settings=TrainerSettings(average_decay=0.9))
+    shapes = dict(tf.train.list_variables(str(tmp_path)))
+    assert shapes["model/stem/kernel/.ATTRIBUTES/VARIABLE_VALUE"] == [3, 3, 3, 4]
+    for slot in ("momentum", "average"):
+        assert shapes[f"model/stem/kernel/.OPTIMIZER_SLOT/optimizer/{slot}/.ATTRIBUTES/VARIABLE_VALUE"] == [3, 3, 3, 4]
+    assert checkpoint_step(tmp_path) == 2
+
+
+def test_only_the_latest_are_kept(tmp_path: Path) -> None:
+    trainer = stubs.make_trainer()
+    checkpoints = _checkpoints(trainer, tmp_path, max_to_keep=2)
+    for _ in range(4):
+        trainer.train(1)
+        checkpoints.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-3.index", "ckpt-4.index"]
+
+
+def test_a_step_is_saved_once(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 2)
+    before = (tmp_path / "ckpt-2.index").stat().st_mtime_ns
+    assert _checkpoints(trainer, tmp_path).save() == str(tmp_path / "ckpt-2")
+    assert (tmp_path / "ckpt-2.index").stat().st_mtime_ns == before
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 2)
+    trainer.train(1)
+    trainer.model.stem.bias.assign([1.0, np.inf, 0.0, 0.0])
+    with pytest.raises(TrainingError, match="stem.*not finite after step 3"):
+        _checkpoints(trainer, tmp_path).save()
+    assert resolve_checkpoint(tmp_path) == str(tmp_path / "ckpt-2")
+
+
+def test_a_directory_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    trainer = stubs.make_trainer()
+    checkpoints = _checkpoints(trainer, tmp_path / "run")
+    if (tmp_path / "run").exists():
+        (tmp_path / "run").rmdir()
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with pytest.raises(CheckpointError, match="cannot write the checkpoint of step 0"):
+        checkpoints.save()
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    saved = _train_and_save(tmp_path, 2, 4)
+    _damage(tmp_path / "ckpt-4")
+    resumed = stubs.make_trainer()
+    with caplog.at_level(logging.WARNING):
+        assert _checkpoints(resumed, tmp_path).restore_latest() == 2
+    assert "ckpt-4" in caplog.text
+    resumed.train(2)  # and the run goes on as the first one did
+    for one, other in zip(stubs.weights(saved), stubs.weights(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+    _checkpoints(resumed, tmp_path).save()
+    assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 4
+
+
+def test_a_directory_of_damaged_checkpoints_is_an_error(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 1)
+    _damage(tmp_path / "ckpt-1")
+    with pytest.raises(CheckpointError, match="none of the 1 checkpoints"):
+        _checkpoints(stubs.make_trainer(), tmp_path).restore_latest()
+
+
+def test_a_save_that_was_killed_leaves_the_one_before(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 2)
+    (tmp_path / "ckpt-4_temp").mkdir()
+    (tmp_path / "ckpt-4_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 2
+
+
+def test_checkpoints_are_found_without_tensorflows_list_of_them(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 2, 10)
+    (tmp_path / "checkpoint").unlink()
+    assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 10
+
+
+def test_a_checkpoint_of_another_model_is_refused_and_the_differences_named(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 1)
+    other = stubs.make_trainer(model=stubs.TinyModel(classes=3, normalized=False))
+    before = stubs.weights(other)
+    with pytest.raises(CheckpointError) as caught:
+        _checkpoints(other, tmp_path).restore_latest()
+    message = str(caught.value)
+    assert "2 of another shape: model/class_head/bias is (16,) in the file and (24,) here" in message
+    assert "4 only in the file: model/norm/beta, model/norm/gamma, model/norm/moving_mean and 1 more" in message
+    for one, unchanged in zip(before, stubs.weights(other), strict=True):
+        np.testing.assert_array_equal(one, unchanged)
+
+
+def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 1)
+    adam = stubs.make_trainer(optimizer=optimizers.adam(schedules.Constant(0.1)))
+    with pytest.raises(CheckpointError, match="keeps momentum per weight, this run needs m, v"):
+        _checkpoints(adam, tmp_path).restore_latest()
+    averaging = stubs.make_trainer(settings=TrainerSettings(average_decay=0.9))
+    with pytest.raises(CheckpointError, match="needs average, momentum"):
+        _checkpoints(averaging, tmp_path).restore_latest()
+
+
+def test_settings_of_the_optimizer_come_from_this_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _train_and_save(tmp_path, 1)
+    changed = stubs.make_trainer(optimizer=optimizers.momentum(schedules.Constant(0.05), momentum=0.5))
+    with caplog.at_level(logging.INFO):
+        _checkpoints(changed, tmp_path).restore_latest()
+    assert float(changed.optimizer.momentum) == 0.5
+    assert "and is 0.5 from here" in caplog.text
+
+
+def test_a_model_is_restored_with_its_weights_or_its_averages(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 3, settings=TrainerSettings(average_decay=0.9))
+    model = stubs.TinyModel()
+    assert restore_model(model, tmp_path) == str(tmp_path / "ckpt-3")
+    for one, other in zip(trainer.model.variables, model.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    restore_model(model, tmp_path / "ckpt-3.index", averaged=True)
+    with trainer.averaged_weights():
+        for one, other in zip(trainer.model.variables, model.variables, strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_averages_that_were_not_kept_cannot_be_restored(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 1)
+    with pytest.raises(CheckpointError, match="holds no moving averages"):
+        restore_model(stubs.TinyModel(), tmp_path, averaged=True)
+
+
+def test_a_checkpoint_of_a_model_alone_is_restored(tmp_path: Path) -> None:
+    source, target = stubs.TinyModel(), stubs.TinyModel()
+    source.stem.bias.assign([1.0, 2.0, 3.0, 4.0])
+    prefix = tf.train.Checkpoint(model=source).write(str(tmp_path / "ckpt-0"))
+    restore_model(target, prefix)
+    np.testing.assert_array_equal(target.stem.bias.numpy(), [1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(CheckpointError, match="holds no step"):
+        checkpoint_step(prefix)
+
+
+def test_parts_are_restored_into_a_model_of_other_classes(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 2)
+    model = stubs.TinyModel(classes=5)
+    head = model.class_head.kernel.numpy()
+    restore_parts({"stem": model.stem, "norm": model.norm}, tmp_path)
+    np.testing.assert_array_equal(model.stem.kernel.numpy(), trainer.model.stem.kernel.numpy())
+    np.testing.assert_array_equal(model.norm.moving_mean.numpy(), trainer.model.norm.moving_mean.numpy())
+    np.testing.assert_array_equal(model.class_head.kernel.numpy(), head)
+    with pytest.raises(CheckpointError, match=r"model/class_head/bias is \(16,\) in the file and \(40,\) here"):
+        restore_parts({"class_head": model.class_head}, tmp_path)
+
+
+def test_damage_is_named_when_a_model_is_restored(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 1)
+    _damage(tmp_path / "ckpt-1")
+    with pytest.raises(CheckpointError, match="ckpt-1 is damaged"):
+        restore_model(stubs.TinyModel(), tmp_path)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        resolve_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match=r"there is no file .*ckpt-9\.index"):
+        resolve_checkpoint(tmp_path / "ckpt-9")
+    (tmp_path / "ckpt-8.index").write_bytes(b"not an index")
+    with pytest.raises(CheckpointError, match="cannot read checkpoint"):
+        restore_model(stubs.TinyModel(), tmp_path / "ckpt-8")

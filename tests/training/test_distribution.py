@@ -1,0 +1,90 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The strategy of this machine, and two replicas against one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from efficientdet.errors import ConfigError
+from efficientdet.training.distribution import choose_strategy, per_replica_batch_size
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+# A process of its own, because the logical devices of a process are settled when TensorFlow first runs an op.
+_TWO_REPLICAS = """
+import sys
+sys.path[:0] = [{root!r}, {tests!r}]
+import efficientdet
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from efficientdet.training.checkpoints import TrainingCheckpoints
+from efficientdet.training.trainer import TrainerSettings
+from training import stubs
+
+
+def run(strategy, directory):
+    with strategy.scope():
+        model = stubs.TinyModel(normalized=False, noise=0.0)
+    settings = TrainerSettings(clip_norm=2.0, average_decay=0.9)
+    trainer = stubs.make_trainer(model=model, strategy=strategy, settings=settings)
+    checkpoints = TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=1)
+    checkpoints.restore_latest()
+    losses = [trainer.train_step() for _ in range(3)]
+    checkpoints.save()
+    trained = [v.numpy() for v in trainer.model.variables]
+    with trainer.averaged_weights():
+        averaged = [v.numpy() for v in trainer.model.variables]
+    for before, after in zip(trained, trainer.model.variables):
+        np.testing.assert_array_equal(before, after.numpy())
+    assert trainer.last_batch.inputs.shape[0] == 4 // strategy.num_replicas_in_sync
+    return np.array(losses), trained, averaged, stubs.weights(trainer)
+
+
+one = run(tf.distribute.get_strategy(), {directory!r} + "/one")
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+assert strategy.num_replicas_in_sync == 2
+two = run(strategy, {directory!r} + "/two")
+for first, second in zip(tf.nest.flatten(one), tf.nest.flatten(two)):
+    np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
+assert not np.allclose(two[1][0], two[2][0]), "the averages are the weights themselves"
+# A run of two replicas resumes, and its checkpoint fits one device.
+again = run(strategy, {directory!r} + "/two")
+single = run(tf.distribute.get_strategy(), {directory!r} + "/one")
+for first, second in zip(tf.nest.flatten(again), tf.nest.flatten(single)):
+    np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
+print("replicas agree")
+"""
+
+
+def test_two_replicas_train_as_one(tmp_path: Path) -> None:
+    script = _TWO_REPLICAS.format(root=str(_ROOT), tests=str(_ROOT / "tests"), directory=str(tmp_path))
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "replicas agree" in process.stdout, process.stderr[-3000:]
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="has a GPU")
+def test_a_machine_without_gpus_needs_no_strategy() -> None:
+    assert choose_strategy() is tf.distribute.get_strategy()
+
+
+def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = [SimpleNamespace(name=f"/device:GPU:{index}") for index in range(2)]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda names: ("mirrored", names))
+    assert choose_strategy() == ("mirrored", ["/device:GPU:0", "/device:GPU:1"])
+
+
+def test_a_batch_divides_among_the_replicas() -> None:
+    strategy = SimpleNamespace(num_replicas_in_sync=4)
+    assert per_replica_batch_size(8, strategy) == 2
+    with pytest.raises(ConfigError, match=r"batch_size \(6\) must be divisible by the 4 replicas"):
+        per_replica_batch_size(6, strategy)

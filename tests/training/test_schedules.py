@@ -1,0 +1,108 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Schedules against values worked out by hand and against those of the Object Detection API."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.errors import ConfigError
+from efficientdet.training.schedules import Constant, CosineDecay, ExponentialDecay, InverseTimeDecay, ManualStep, Schedule
+
+# The schedules of the recorded configs, with the defaults of the messages written out.
+_RECORDED: dict[str, Schedule] = {
+    "zoo_cosine": CosineDecay(0.08, 300_000, 0.001, 2500),
+    "cosine_hold": CosineDecay(0.04, 10_000, 0.013333, 1000, 500),
+    "cosine_defaults": CosineDecay(0.002, 4_000_000, 0.0002, 10_000),
+    "exponential_defaults": ExponentialDecay(0.002, 4_000_000, 0.95),
+    "exponential_staircase": ExponentialDecay(0.01, 1000, 0.5, 0.001, 100, 1e-4, True),
+    "exponential_smooth": ExponentialDecay(0.01, 1000, 0.5, staircase=False),
+    "exponential_smooth_burnin": ExponentialDecay(0.01, 1000, 0.5, 0.002, 1000, staircase=False),
+    "manual_step": ManualStep((1000, 5000, 10_000), (0.0002, 0.01, 0.001, 0.0001)),
+    "manual_step_warmup": ManualStep((1000, 5000), (0.0002, 0.01, 0.001), warmup=True),
+    "constant": Constant(0.003),
+    "constant_default": Constant(0.002),
+}
+
+
+def test_every_recorded_schedule_is_compared(shared: Path) -> None:
+    recorded = json.loads((shared / "facts" / "tfod_lr_schedules.json").read_text())
+    assert recorded.keys() - {"steps"} == _RECORDED.keys()
+
+
+@pytest.mark.parametrize("name", _RECORDED)
+def test_rates_equal_those_of_the_object_detection_api(name: str, shared: Path) -> None:
+    recorded = json.loads((shared / "facts" / "tfod_lr_schedules.json").read_text())
+    steps = recorded["steps"]
+    expected = recorded[name]["values"]
+    actual = [float(_RECORDED[name](tf.constant(step, tf.int64))) for step in steps]
+    # The last steps of a cosine are differences of nearly equal float32 numbers: an absolute bound of 1e-9 of the rate.
+    np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=5e-9)
+
+
+def test_a_cosine_by_hand() -> None:
+    schedule = CosineDecay(1.0, total_steps=12, warmup_learning_rate=0.2, warmup_steps=2, hold_base_rate_steps=2)
+    expected = {0: 0.2, 1: 0.6, 2: 1.0, 3: 1.0, 4: 1.0, 6: 0.5 + 0.5 * math.cos(math.pi / 4), 8: 0.5, 12: 0.0, 13: 0.0}
+    assert {step: float(schedule(step)) for step in expected} == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_cosine_without_warmup_starts_at_its_base() -> None:
+    assert float(CosineDecay(0.5, total_steps=10)(0)) == 0.5
+
+
+def test_a_cosine_that_never_decays() -> None:
+    schedule = CosineDecay(0.5, total_steps=4, warmup_steps=2, hold_base_rate_steps=2)
+    assert [float(schedule(step)) for step in range(6)] == [0.0, 0.25, 0.5, 0.5, 0.5, 0.0]
+
+
+def test_a_staircase_by_hand() -> None:
+    schedule = ExponentialDecay(8.0, decay_steps=2, decay_factor=0.5, burnin_learning_rate=3.0, burnin_steps=1)
+    assert [float(schedule(step)) for step in range(6)] == [3.0, 8.0, 8.0, 4.0, 4.0, 2.0]
+
+
+def test_manual_rates_switch_at_their_step() -> None:
+    schedule = ManualStep((2, 4), (1.0, 3.0, 0.5))
+    assert [float(schedule(step)) for step in range(6)] == [1.0, 1.0, 3.0, 3.0, 0.5, 0.5]
+    warming = ManualStep((2, 4), (1.0, 3.0, 0.5), warmup=True)
+    assert [float(warming(step)) for step in range(6)] == [1.0, 2.0, 3.0, 3.0, 0.5, 0.5]
+
+
+def test_manual_rates_without_boundaries() -> None:
+    assert float(ManualStep((), (0.25,), warmup=True)(100)) == 0.25
+
+
+def test_inverse_time_decay_divides_the_rate() -> None:
+    assert float(InverseTimeDecay(Constant(6.0), 0.5)(4)) == 2.0
+
+
+def test_schedules_are_values_that_keras_can_describe() -> None:
+    assert Constant(0.1) == Constant(0.1)
+    assert Constant(0.1) != Constant(0.2)
+    assert InverseTimeDecay(Constant(0.1), 0.5).get_config() == {"schedule": {"learning_rate": 0.1}, "decay": 0.5}
+
+
+def test_schedules_work_inside_a_graph() -> None:
+    for schedule in _RECORDED.values():
+        traced = tf.function(schedule, autograph=False)
+        assert float(traced(tf.constant(1234, tf.int64))) == pytest.approx(float(schedule(1234)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=8, hold_base_rate_steps=3), r"total_steps \(10\)"),
+        (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=2, warmup_learning_rate=0.2), r"learning_rate_base \(0.1\)"),
+        (lambda: ExponentialDecay(0.1, decay_steps=0, decay_factor=0.5), r"decay_steps \(0\) must be positive"),
+        (lambda: ManualStep((1, 2), (0.1, 0.2)), "2 boundaries need 3 rates, got 2"),
+        (lambda: ManualStep((2, 2), (0.1, 0.2, 0.3)), r"increase, got \(2, 2\)"),
+        (lambda: ManualStep((0,), (0.1, 0.2)), "positive"),
+    ],
+)
+def test_impossible_settings_are_refused(make: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make()  # type: ignore[operator]

@@ -1,0 +1,167 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""One step of training: its losses, its draws and its end."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import orbit
+import pytest
+import tensorflow as tf
+
+from efficientdet.errors import TrainingError
+from efficientdet.losses import DetectionLoss
+from efficientdet.training.trainer import Loss, TrainerSettings, loss_tags
+from efficientdet.types import Losses
+
+from . import stubs
+
+
+def test_the_losses_are_those_of_the_batch_before_the_update() -> None:
+    model = stubs.TinyModel(noise=0.0)
+    batch = stubs.make_batch(0)
+    predictions = model(batch.inputs, training=True)
+    loss = stubs.SquaredLoss()
+    matched = float(np.sum(batch.targets.box_weights))
+    localization, classification = loss(predictions, batch.targets, tf.constant(matched))
+    regularization = 0.01 * float(tf.reduce_sum(model.stem.kernel**2))
+    losses = stubs.make_trainer(model=model).train_step()
+    expected = Losses(localization, classification, regularization, localization + classification + regularization)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+
+
+def test_regularization_can_be_left_out() -> None:
+    losses = stubs.make_trainer(settings=TrainerSettings(regularize=False)).train_step()
+    assert losses.regularization == 0.0
+    assert losses.total == losses.localization + losses.classification
+
+
+def test_a_batch_without_matches_is_divided_by_one() -> None:
+    batch = stubs.make_batch(0)
+    background = batch.targets._replace(
+        classes=np.full_like(batch.targets.classes, -1), box_weights=np.zeros_like(batch.targets.box_weights)
+    )
+    trainer = stubs.make_trainer()
+    trainer._dataset_fn = lambda step: tf.data.Dataset.from_tensors(batch._replace(targets=background))
+    losses = trainer.train_step()
+    assert losses.localization == 0.0
+    assert 0.0 < losses.classification < math.inf
+
+
+def test_training_lowers_the_loss_and_moves_statistics() -> None:
+    trainer = stubs.make_trainer()
+    mean = trainer.model.norm.moving_mean.numpy()
+    batch = stubs.make_batch(0)
+    trainer._dataset_fn = lambda step: tf.data.Dataset.from_tensors(batch).repeat()
+    losses = [trainer.train_step().total for _ in range(20)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert not np.array_equal(mean, trainer.model.norm.moving_mean.numpy())
+
+
+def test_steps_are_counted_and_draws_depend_on_seed_and_step() -> None:
+    first, same, other = stubs.make_trainer(seed=1), stubs.make_trainer(seed=1), stubs.make_trainer(seed=2**32 - 1)
+    for trainer in (first, same, other):
+        trainer._dataset_fn = lambda step: tf.data.Dataset.from_tensors(stubs.make_batch(0)).repeat()
+    losses = [trainer.train_step().total for trainer in (first, same, other)]
+    assert losses[0] == losses[1] != losses[2]
+    assert first.step == 1
+    # Weights held at their start, the next step's draws still differ.
+    still = stubs.make_trainer(optimizer=stubs.optimizers.momentum(stubs.schedules.Constant(0.0)), seed=1)
+    still._dataset_fn = first._dataset_fn
+    assert still.train_step().total == losses[0]
+    assert still.train_step().total != losses[0]
+
+
+def test_the_learning_rate_is_that_of_the_latest_update() -> None:
+    schedule = stubs.schedules.ManualStep((1, 2), (0.1, 0.2, 0.3))
+    trainer = stubs.make_trainer(optimizer=stubs.optimizers.momentum(schedule))
+    rates = []
+    for _ in range(3):
+        trainer.train_step()
+        rates.append(trainer.learning_rate)
+    assert rates == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_step_is_traced_once() -> None:
+    trainer = stubs.make_trainer(settings=TrainerSettings(clip_norm=1.0, average_decay=0.99))
+    for _ in range(3):
+        trainer.train_step()
+    assert trainer._compiled_step.experimental_get_tracing_count() == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_at_its_step() -> None:
+    trainer = stubs.make_trainer(poisoned_step=3)
+    trainer.train_step()
+    trainer.train_step()
+    with pytest.raises(TrainingError, match=r"step 3 \(localization nan, classification nan, regularization 0\.0"):
+        trainer.train_step()
+
+
+def test_data_that_end_are_an_error() -> None:
+    trainer = stubs.make_trainer(steps=2)
+    trainer.train(2)
+    with pytest.raises(TrainingError, match="the training data ended before step 3"):
+        trainer.train_step()
+
+
+def test_averaged_weights_are_those_of_the_steps() -> None:
+    trainer = stubs.make_trainer(settings=TrainerSettings(average_decay=0.99))
+    kernel = trainer.model.stem.kernel
+    expected = kernel.numpy()
+    for updates in range(1, 4):
+        trainer.train_step()
+        decay = (1 + updates) / (10 + updates)
+        expected = decay * expected + (1 - decay) * kernel.numpy()
+    statistics = trainer.model.norm.moving_mean.numpy()
+    with trainer.averaged_weights():
+        np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-5)
+        np.testing.assert_array_equal(trainer.model.norm.moving_mean.numpy(), statistics)
+    assert trainer.keeps_average
+
+
+def test_without_an_average_the_weights_stand_for_themselves() -> None:
+    trainer = stubs.make_trainer()
+    with trainer.averaged_weights():
+        assert not trainer.keeps_average
+
+
+def test_an_evaluation_with_averages_leaves_no_trace() -> None:
+    settings = TrainerSettings(average_decay=0.99)
+    evaluated, straight = stubs.make_trainer(settings=settings), stubs.make_trainer(settings=settings)
+    for trainer in (evaluated, straight):
+        trainer.train(2)
+        if trainer is evaluated:
+            with trainer.averaged_weights():
+                pass
+        trainer.train(2)
+    for one, other in zip(stubs.weights(evaluated), stubs.weights(straight), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_orbit_controller_can_drive_the_trainer(capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = stubs.make_trainer()
+    controller = orbit.Controller(global_step=trainer.optimizer.iterations, trainer=trainer, steps_per_loop=2)
+    controller.train(5)
+    assert trainer.step == 5
+    assert "Loss/total_loss" in capsys.readouterr().out
+
+
+def test_no_steps_give_no_losses() -> None:
+    assert stubs.make_trainer().train(0) == {}
+
+
+def test_tags_are_those_of_the_object_detection_api() -> None:
+    assert loss_tags(Losses(1.0, 2.0, 3.0, 6.0)) == {
+        "Loss/localization_loss": 1.0,
+        "Loss/classification_loss": 2.0,
+        "Loss/regularization_loss": 3.0,
+        "Loss/total_loss": 6.0,
+    }
+
+
+def test_the_detection_loss_is_a_loss_of_the_trainer() -> None:
+    loss: Loss = DetectionLoss()
+    trainer = stubs.make_trainer()
+    trainer._loss = loss
+    assert math.isfinite(trainer.train_step().total)
