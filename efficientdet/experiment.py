@@ -22,6 +22,7 @@ from efficientdet.builders.postprocessing import build_postprocess_settings
 from efficientdet.builders.weights import load_start_weights
 from efficientdet.config import PipelineConfig, write_config
 from efficientdet.data import checks
+from efficientdet.data.label_map import LabelMap
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
@@ -254,7 +255,7 @@ class Experiment:
         if not self._record_summaries:
             return None
         interval = min(_SUMMARY_INTERVAL, max(1, self.config.proto.train_config.num_steps // _SUMMARIES_PER_RUN))
-        names = build_label_map(self.config, "train_input_reader").names_by_row
+        names = _names_by_row(build_label_map(self.config, "train_input_reader"))
         normalization = self.config.proto.model.ssd.feature_extractor.normalization
 
         def draw(batch: Batch) -> np.ndarray:
@@ -298,4 +299,8 @@ def _data_errors(data: InputPipeline) -> Iterator[None]:
     try:
         yield
     except checks.INPUT_ERRORS as error:
-        raise checks.explain(error, data.files, data.parse) from error
+        raise data.explain(error) from error
+
+
+def _names_by_row(label_map: LabelMap) -> dict[int, str]:
+    return {id_ - 1: name for id_, name in label_map.display_names.items()}

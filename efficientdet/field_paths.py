@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -65,6 +66,18 @@ def messages(message: Message, path: str = "") -> Iterator[tuple[str, Message]]:
             yield from messages(value, here)
 
 
+def message_types(root: MessageType) -> Iterator[MessageType]:
+    """Yields every message type that `root` can hold, once each, `root` first."""
+    seen, pending = {root.full_name}, deque([root])
+    while pending:
+        message = pending.popleft()
+        yield message
+        for field in message.fields:
+            if field.message_type is not None and field.message_type.full_name not in seen:
+                seen.add(field.message_type.full_name)
+                pending.append(field.message_type)
+
+
 def set_paths(message: Message) -> set[str]:
     """The paths of everything that is set in `message`: fields, lists and their elements."""
     paths = set()
@@ -97,12 +110,12 @@ def locate(message: Message, path: str) -> tuple[Message, Field, int | None]:
         if step is None or field is None:
             raise KeyError(path)
         index = int(step[2]) if step[2] else None
+        value = getattr(message, field.name)
+        if index is not None and not (is_repeated(field) and index < len(value)):
+            raise KeyError(path)
         if depth == len(steps) - 1:
             return message, field, index
-        value = getattr(message, field.name)
         if not is_message(field) or is_repeated(field) != (index is not None):
-            raise KeyError(path)
-        if index is not None and index >= len(value):
             raise KeyError(path)
         message = value if index is None else value[index]
     raise KeyError(path)

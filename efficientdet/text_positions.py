@@ -8,7 +8,7 @@ tokenizer is walked once more, guided by the descriptors: every field name is lo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from google.protobuf import text_format
@@ -78,7 +78,7 @@ def syntax_error(error: text_format.ParseError, filename: str, path: str = "") -
 
 def suggest(name: str, valid: list[str]) -> str:
     """'; did you mean "x"?' for the valid name nearest to `name`, else a list of the valid names if it is short."""
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.7)
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; it has {', '.join(valid)}" if 0 < len(valid) <= 12 else ""
@@ -193,25 +193,15 @@ class _Walk:
         self._tokens.NextToken()
 
     def _hint(self, owner: MessageType, name: str) -> str:
-        if difflib.get_close_matches(name, list(owner.fields_by_name), n=1):
-            return suggest(name, list(owner.fields_by_name))
-        elsewhere = [message.name for message in _message_types(self._root) if name in message.fields_by_name]
-        if elsewhere:
-            return f"; {' and '.join(elsewhere[:3])} {'has' if len(elsewhere) == 1 else 'have'} one"
-        return suggest(name, list(owner.fields_by_name))
+        """What may have been meant: a name of this message that is near, or another message that has such a field."""
+        types = field_paths.message_types(self._root)
+        others = [message.name for message in types if name in message.fields_by_name]
+        near = suggest(name, list(owner.fields_by_name))
+        if not others or len(others) > 3:  # names such as `weight` are fields of half the schema
+            return near
+        elsewhere = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} one"
+        return f"{near} {elsewhere}" if near.endswith("?") else f"; {elsewhere}"
 
 
 def _describe(message: MessageType, path: str) -> str:
     return f"{path} ({message.name})" if path else f"the top level ({message.name})"
-
-
-def _message_types(root: MessageType) -> Iterator[MessageType]:
-    """Yields every message type that `root` can hold, once each, `root` first."""
-    seen, pending = {root.full_name}, [root]
-    while pending:
-        message = pending.pop(0)
-        yield message
-        for field in message.fields:
-            if field.message_type is not None and field.message_type.full_name not in seen:
-                seen.add(field.message_type.full_name)
-                pending.append(field.message_type)

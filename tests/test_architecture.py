@@ -14,21 +14,25 @@ _PACKAGE = Path(__file__).resolve().parents[1] / "efficientdet"
 # Lowest first. Rooms on one floor are neighbours. The floors of the config stand beside the tensors' floors: only
 # `builders` and what is above read messages, plus the readers of the label map.
 _FLOORS = [
-    {"types", "errors"},
+    {"types", "errors", "field_paths"},
     {"protos", "ops"},
-    {"lineage", "field_verdicts", "text_positions"},
+    {"text_positions", "lineage", "verdicts"},
+    {"overrides", "field_verdicts"},
+    {"config_checks"},
     {"config"},
     {"modeling", "data", "losses", "visualization"},
     {"detector"},
-    {"evaluation", "export", "inference"},
-    {"training"},
-    {"builders"},
+    {"evaluation", "export"},
+    {"training", "inference"},
+    {"builders", "model_directory"},
     {"experiment"},
     {"cli"},
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
-_MESSAGE_READERS = {"protos", "lineage", "field_verdicts", "text_positions", "config", "builders", "experiment", "cli"}
-_CONFIG_ROOMS = {"protos", "lineage", "field_verdicts", "text_positions", "config"}
+_CONFIG_ROOMS = {
+    "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks", "config"
+}  # fmt: skip
+_MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "cli"}
 _LABEL_MAP_PROTO = "efficientdet.protos.string_int_label_map_pb2"
 
 

@@ -8,6 +8,7 @@ import functools
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from efficientdet.errors import EfficientDetError
@@ -44,6 +45,8 @@ def set_up_logging() -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         root.addHandler(handler)
     logging.getLogger("efficientdet").setLevel(os.environ.get("EFFICIENTDET_LOG_LEVEL", "INFO").upper())
+    # A package that TensorFlow's datasets pull in announces when it will drop the Python that runs it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google.api_core")
     for chatty in ("tensorflow", "absl", "h5py"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 

@@ -65,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse(flags)
     config = load_config(flags.pipeline_config_path, [*flags.override, *_flag_overrides(flags)])
     evaluate_only = flags.checkpoint_dir is not None
-    validate(config, for_="eval" if evaluate_only else "train")
+    if not evaluate_only:
+        validate(config, for_="train")
+    if evaluate_only or config.proto.eval_input_reader:
+        validate(config, for_="eval")
     _log_notes(config)
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once

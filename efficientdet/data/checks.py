@@ -6,9 +6,10 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from efficientdet.data.records import ERROR_MARKER
 from efficientdet.errors import DataError
@@ -16,10 +17,12 @@ from efficientdet.types import Example
 
 logger = logging.getLogger(__name__)
 
-INPUT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError)
-"""What TensorFlow raises when a record is at fault."""
+# The last: TensorFlow quotes a record that is no tf.Example, and Python then fails to decode the message.
+INPUT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
+"""What iterating over a dataset raises when a record is at fault."""
 
-_FAULT = re.compile(rf"\[?b?'?{ERROR_MARKER}'?\]?\s*\[?(?P<rest>.*)", re.DOTALL)
+# A failed check reads "assertion failed: [marker] [source id] [rule] [values]".
+_FAILED_CHECK = re.compile(rf"\[{ERROR_MARKER}\] \[.*?\] \[(?P<rule>.*?)\](?P<values>.*)", re.DOTALL)
 
 
 class RecordFault(NamedTuple):
@@ -81,22 +84,15 @@ def _source_id(file: str, record: int) -> str:
     try:
         serialized = next(iter(tf.data.TFRecordDataset(file).skip(record).take(1))).numpy()
         features = tf.train.Example.FromString(serialized).features.feature
-    except (*INPUT_ERRORS, StopIteration, ValueError, _decode_error()):
+    except (*INPUT_ERRORS, StopIteration, DecodeError):
         return ""
     values = (*features["image/source_id"].bytes_list.value, *features["image/filename"].bytes_list.value, b"")
     return next((value for value in values if value), b"").decode(errors="replace")
 
 
-def _decode_error() -> Any:
-    from google.protobuf.message import DecodeError
-
-    return DecodeError
-
-
 def _problem(error: Exception) -> str:
     """The rule and the values out of TensorFlow's message."""
-    message = str(getattr(error, "message", error))
-    message = re.split(r"\n|\s*\[\[\{\{node|\s*\[Op:", message)[0]
-    if match := _FAULT.search(message):
-        return match["rest"]
-    return f"cannot be read ({message})"
+    message = re.split(r"\s*\[\[\{\{node", str(getattr(error, "message", error)))[0].strip()
+    if match := _FAILED_CHECK.search(message):
+        return f"{match['rule']}{match['values']}"
+    return f"cannot be read ({message.splitlines()[0]})"

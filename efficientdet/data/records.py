@@ -134,6 +134,7 @@ class RecordParser:
         )
         self._row_of_text = tf.lookup.StaticHashTable(initializer, default_value=-1)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, serialized: tf.Tensor) -> Example:
         """Parses and decodes one record.
 
@@ -208,8 +209,8 @@ def decode_image(encoded: tf.Tensor, source_id: tf.Tensor | str = "", *, max_pix
 def _png_size(encoded: tf.Tensor) -> tf.Tensor:
     """Height and width, int64 [2], from the IHDR chunk that every PNG starts with (bytes 16-23, big-endian)."""
     header = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded + b"\0" * 24, 16, 8), tf.uint8), tf.int64)
-    width, height = tf.unstack(tf.linalg.matvec(tf.reshape(header, [2, 4]), [1 << 24, 1 << 16, 1 << 8, 1]))
-    return tf.stack([height, width])
+    place_values = tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
+    return tf.reverse(tf.reduce_sum(tf.reshape(header, [2, 4]) * place_values, axis=1), [0])
 
 
 def _parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -48,7 +48,8 @@ class EvaluationSettings(NamedTuple):
     max_boxes: int = 20  # drawn in a picture
     max_images: int | None = None  # evaluate the first so many; None for all
     per_category: bool = False
-    write_detections: bool = False
+    write_detections: bool = False  # COCO files of each evaluation
+    write_summaries: bool = True  # TensorBoard events
     backend: Backend = "faster_coco_eval"
 
 
@@ -174,7 +175,7 @@ class Evaluator:
             )
             truth = _in_picture_frame(one_batch.ground_truth, one_batch.inputs.shape[:2], one_batch.true_sizes)
             coco.add(one_batch.source_ids.decode("utf-8", "replace"), one_batch.original_sizes, found, truth)
-            if len(pictures) < self._settings.num_visualizations:
+            if self._settings.write_summaries and len(pictures) < self._settings.num_visualizations:
                 pictures.append(self._draw(one_batch, found, truth))
 
     def _draw(self, picture: Batch, detections: Detections, truth: GroundTruth) -> np.ndarray:
@@ -193,7 +194,23 @@ class Evaluator:
 
     def _publish(self, evaluation: Evaluation, coco: CocoEvaluation, pictures: Sequence[np.ndarray]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        record = evaluation.as_record()
+        if self._settings.write_summaries:
+            self._summarize(evaluation, pictures)
+        if self._settings.write_detections:
+            coco.write(self._directory / f"step-{evaluation.step}")
+        with (self._directory / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(evaluation.as_record()) + "\n")
+        _LOGGER.info(
+            "step %d: AP %.4f, AP50 %.4f, loss %.4f on %d images in %.1f s",
+            evaluation.step,
+            evaluation.metrics["DetectionBoxes_Precision/mAP"],
+            evaluation.metrics["DetectionBoxes_Precision/mAP@.50IOU"],
+            evaluation.losses.total,
+            evaluation.images,
+            evaluation.seconds,
+        )
+
+    def _summarize(self, evaluation: Evaluation, pictures: Sequence[np.ndarray]) -> None:
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=evaluation.step):
@@ -204,19 +221,6 @@ class Evaluator:
             for index, picture in enumerate(pictures):
                 tf.summary.image(f"eval_side_by_side_{index}_0", picture[np.newaxis])
         self._writer.flush()
-        if self._settings.write_detections:
-            coco.write(self._directory / f"step-{evaluation.step}")
-        with (self._directory / "metrics.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(record) + "\n")
-        _LOGGER.info(
-            "step %d: AP %.4f, AP50 %.4f, loss %.4f on %d images in %.1f s",
-            evaluation.step,
-            evaluation.metrics["DetectionBoxes_Precision/mAP"],
-            evaluation.metrics["DetectionBoxes_Precision/mAP@.50IOU"],
-            evaluation.losses.total,
-            evaluation.images,
-            evaluation.seconds,
-        )
 
 
 def _in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:

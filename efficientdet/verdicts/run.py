@@ -143,7 +143,7 @@ _DATA: VerdictTable = {
         "label_map_path": HONOURED,
         "shuffle": HONOURED,
         "shuffle_buffer_size": at_least(1),
-        "filenames_shuffle_buffer_size": HONOURED,
+        "filenames_shuffle_buffer_size": Translated("with shuffle, all file names are shuffled anew each epoch"),
         "num_epochs": HONOURED,
         "sample_1_of_n_examples": at_least(1),
         "num_readers": at_least(1),

@@ -198,6 +198,11 @@ def test_tensorboard_has_the_tags_of_tfod(tmp_path: Path) -> None:
     assert tf.make_ndarray(event.tensor_proto) == pytest.approx((1 + 51 / 101) / 2)
 
 
+def test_without_summaries_only_the_line_is_written(tmp_path: Path) -> None:
+    _evaluator(tmp_path, write_summaries=False).evaluate(7)
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
 def test_pictures_show_prediction_beside_truth_without_the_padding(tmp_path: Path) -> None:
     _evaluator(tmp_path, num_visualizations=1).evaluate(7)
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})

@@ -59,7 +59,9 @@ def test_l2_reaches_the_variables_it_reaches_in_tfod(recorded: Recorded, shared:
     assert trainable.keys() == expected.keys()
     with tf.GradientTape() as tape:
         loss = recorded.model.regularization_loss()
-    for (name, variable), gradient in zip(trainable.items(), tape.gradient(loss, list(trainable.values())), strict=True):
+    for (name, variable), gradient in zip(
+        trainable.items(), tape.gradient(loss, list(trainable.values())), strict=True
+    ):
         if expected[name] is None:
             assert gradient is None, name
         else:

@@ -92,9 +92,7 @@ def _checkpoint_name(name: str, layers: dict[str, str], nodes: list[str]) -> str
     if kind == "norm":
         tower = {"boxes": "box_encodings", "classes": "class_predictions_with_background"}[place]
         level, number = numbers
-        return (
-            f"model/_box_predictor/_base_tower_layers_for_heads/{tower}/{level}/{3 * int(number) + 1}/{variable}"
-        )
+        return f"model/_box_predictor/_base_tower_layers_for_heads/{tower}/{level}/{3 * int(number) + 1}/{variable}"
     head = {
         "boxes": "_box_prediction_head/_box_encoder_layers",
         "classes": "_prediction_heads/class_predictions_with_background/_class_predictor_layers",

@@ -15,9 +15,12 @@ from efficientdet.ops.box_coder import BoxScales
 from efficientdet.ops.targets import TargetAssigner
 from efficientdet.types import Targets
 
-SETTINGS = dict(
-    scales=BoxScales(10.0, 10.0, 5.0, 5.0), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
-)
+SETTINGS = {
+    "scales": BoxScales(10.0, 10.0, 5.0, 5.0),
+    "matched_threshold": 0.5,
+    "unmatched_threshold": 0.5,
+    "force_match": True,
+}
 FOUR_ANCHORS = np.array([[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 1], [0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]], np.float32)
 
 
@@ -63,9 +66,9 @@ def test_without_boxes_all_is_background() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(unmatched_threshold=0.6), r"unmatched_threshold \(0.6\) must not exceed matched_threshold \(0.5\)"),
-        (dict(matched_threshold=None), "needs a matched_threshold"),
-        (dict(negatives_lower_than_unmatched=False), "no anchor would be background"),
+        ({"unmatched_threshold": 0.6}, r"unmatched_threshold \(0.6\) must not exceed matched_threshold \(0.5\)"),
+        ({"matched_threshold": None}, "needs a matched_threshold"),
+        ({"negatives_lower_than_unmatched": False}, "no anchor would be background"),
     ],
 )
 def test_thresholds_that_exclude_each_other(changes: dict[str, Any], message: str) -> None:

@@ -87,7 +87,9 @@ def make_batch(step: int, batch_size: int = 4) -> Batch:
     return Batch(inputs, sizes, sizes, np.array([b"picture"] * batch_size), truth, targets)
 
 
-def make_dataset(start_step: int, *, steps: int = 50, batch_size: int = 4, poisoned_step: int | None = None) -> tf.data.Dataset:
+def make_dataset(
+    start_step: int, *, steps: int = 50, batch_size: int = 4, poisoned_step: int | None = None
+) -> tf.data.Dataset:
     """The batches from a step on; the inputs of step number `poisoned_step` (from 1) are not numbers."""
     batches = [make_batch(step, batch_size) for step in range(start_step, steps)]
     if poisoned_step is not None and poisoned_step > start_step:

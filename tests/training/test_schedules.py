@@ -12,7 +12,14 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.errors import ConfigError
-from efficientdet.training.schedules import Constant, CosineDecay, ExponentialDecay, InverseTimeDecay, ManualStep, Schedule
+from efficientdet.training.schedules import (
+    Constant,
+    CosineDecay,
+    ExponentialDecay,
+    InverseTimeDecay,
+    ManualStep,
+    Schedule,
+)
 
 # The schedules of the recorded configs, with the defaults of the messages written out.
 _RECORDED: dict[str, Schedule] = {
@@ -96,7 +103,10 @@ def test_schedules_work_inside_a_graph() -> None:
     ("make", "message"),
     [
         (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=8, hold_base_rate_steps=3), r"total_steps \(10\)"),
-        (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=2, warmup_learning_rate=0.2), r"learning_rate_base \(0.1\)"),
+        (
+            lambda: CosineDecay(0.1, total_steps=10, warmup_steps=2, warmup_learning_rate=0.2),
+            r"learning_rate_base \(0.1\)",
+        ),
         (lambda: ExponentialDecay(0.1, decay_steps=0, decay_factor=0.5), r"decay_steps \(0\) must be positive"),
         (lambda: ManualStep((1, 2), (0.1, 0.2)), "2 boundaries need 3 rates, got 2"),
         (lambda: ManualStep((2, 2), (0.1, 0.2, 0.3)), r"increase, got \(2, 2\)"),

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.errors import TrainingError
-from efficientdet.losses import DetectionLoss
+from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss
 from efficientdet.training.trainer import Loss, TrainerSettings, loss_tags
 from efficientdet.types import Losses
 
@@ -161,7 +161,7 @@ def test_tags_are_those_of_the_object_detection_api() -> None:
 
 
 def test_the_detection_loss_is_a_loss_of_the_trainer() -> None:
-    loss: Loss = DetectionLoss()
+    loss: Loss = DetectionLoss(FocalLoss(0.25, 1.5), SmoothL1Loss(1.0), 1.0, 1.0, True, True)
     trainer = stubs.make_trainer()
     trainer._loss = loss
     assert math.isfinite(trainer.train_step().total)

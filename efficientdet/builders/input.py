@@ -1,0 +1,152 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Builds input pipelines from `train_input_reader`, `eval_input_reader` and the augmentation options."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from efficientdet.builders.choice import choice
+from efficientdet.config import PipelineConfig
+from efficientdet.data import augmentation
+from efficientdet.data.files import resolve_files
+from efficientdet.data.label_map import LabelMap, read_label_map
+from efficientdet.data.pipeline import Assigner, Augmentation, InputPipeline, ReaderSettings
+from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor
+from efficientdet.data.records import RecordParser
+from efficientdet.errors import ConfigError, DataError
+from efficientdet.protos import image_resizer_pb2, input_reader_pb2, preprocessor_pb2
+
+
+def _horizontal_flip(message: preprocessor_pb2.RandomHorizontalFlip) -> Augmentation:
+    return functools.partial(augmentation.random_horizontal_flip, probability=message.probability)
+
+
+def _scale_crop_and_pad(message: preprocessor_pb2.RandomScaleCropAndPadToSquare) -> Augmentation:
+    return functools.partial(
+        augmentation.random_scale_crop_and_pad_to_square,
+        output_size=message.output_size,
+        scale_min=message.scale_min,
+        scale_max=message.scale_max,
+    )
+
+
+def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
+    pad_value = tuple(message.per_channel_pad_value) or (0.0, 0.0, 0.0)
+    return KeepAspectRatio(message.min_dimension, message.max_dimension, pad_value)
+
+
+def _fixed_shape(message: image_resizer_pb2.FixedShapeResizer) -> FixedShape:
+    return FixedShape(message.height, message.width)
+
+
+AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
+    "random_horizontal_flip": _horizontal_flip,
+    "random_scale_crop_and_pad_to_square": _scale_crop_and_pad,
+}
+RESIZERS: dict[str, Callable[[Any], KeepAspectRatio | FixedShape]] = {
+    "keep_aspect_ratio_resizer": _keep_aspect_ratio,
+    "fixed_shape_resizer": _fixed_shape,
+}
+
+
+def build_preprocessor(config: PipelineConfig) -> Preprocessor:
+    """Builds what brings a picture into the network's input."""
+    ssd = config.proto.model.ssd
+    kind = choice(config, "model.ssd.image_resizer")
+    normalization = ssd.feature_extractor.normalization
+    return Preprocessor(
+        RESIZERS[kind](getattr(ssd.image_resizer, kind)), mean=normalization.mean, stddev=normalization.stddev
+    )
+
+
+def build_label_map(config: PipelineConfig, reader: str) -> LabelMap:
+    """Reads the label map of a reader.
+
+    Args:
+      config: resolved.
+      reader: "train_input_reader" or "eval_input_reader[0]".
+
+    Raises:
+      ConfigError: it cannot be read, or has ids above `num_classes`.
+    """
+    label_map = read_label_map(_reader(config, reader).label_map_path)
+    try:
+        label_map.check_num_classes(config.proto.model.ssd.num_classes)
+    except ConfigError as error:
+        raise ConfigError(f"{config.where('model.ssd.num_classes')}: {error}") from None
+    return label_map
+
+
+def build_train_input(config: PipelineConfig, preprocessor: Preprocessor, assigner: Assigner) -> InputPipeline:
+    """Builds the endless, shuffled, augmented input of training; the config's seed is set.
+
+    Raises:
+      ConfigError: the label map does not fit.
+      DataError: the files cannot be used.
+    """
+    train = config.proto.train_config
+    augmentations = []
+    for index, step in enumerate(train.data_augmentation_options):
+        kind = step.WhichOneof("preprocessing_step")
+        if kind is None:
+            raise config.error(f"train_config.data_augmentation_options[{index}]", "must name an augmentation")
+        augmentations.append(AUGMENTATIONS[kind](getattr(step, kind)))
+    return _build(
+        config,
+        "train_input_reader",
+        preprocessor=preprocessor,
+        assign_targets=assigner,
+        batch_size=train.batch_size,
+        augmentations=augmentations,
+        seed=train.seed,
+    )
+
+
+def build_eval_input(config: PipelineConfig, preprocessor: Preprocessor, assigner: Assigner) -> InputPipeline:
+    """Builds the input of evaluation: each record once, in order, without augmentation.
+
+    Raises:
+      ConfigError: the label map does not fit.
+      DataError: the files cannot be used.
+    """
+    return _build(
+        config,
+        "eval_input_reader[0]",
+        preprocessor=preprocessor,
+        assign_targets=assigner,
+        batch_size=config.proto.eval_config.batch_size,
+    )
+
+
+def _build(config: PipelineConfig, path: str, **parts: Any) -> InputPipeline:
+    reader = _reader(config, path)
+    try:
+        files = resolve_files(list(reader.tf_record_input_reader.input_path))
+    except DataError as error:
+        raise DataError(f"{config.where(f'{path}.tf_record_input_reader.input_path')}: {error}") from None
+    parse = RecordParser(
+        build_label_map(config, path),
+        num_classes=config.proto.model.ssd.num_classes,
+        use_display_name=reader.use_display_name,
+    )
+    return InputPipeline(files, parse=parse, settings=_settings(reader), **parts)
+
+
+def _reader(config: PipelineConfig, path: str) -> input_reader_pb2.InputReader:
+    return config.proto.train_input_reader if path == "train_input_reader" else config.proto.eval_input_reader[0]
+
+
+def _settings(reader: input_reader_pb2.InputReader) -> ReaderSettings:
+    return ReaderSettings(
+        shuffle=reader.shuffle,
+        shuffle_buffer_size=reader.shuffle_buffer_size,
+        num_readers=reader.num_readers,
+        read_block_length=reader.read_block_length,
+        num_epochs=reader.num_epochs,
+        sample_1_of_n_examples=reader.sample_1_of_n_examples,
+        drop_remainder=reader.drop_remainder,
+        num_prefetch_batches=reader.num_prefetch_batches,
+        max_number_of_boxes=reader.max_number_of_boxes,
+    )

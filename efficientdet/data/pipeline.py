@@ -1,0 +1,277 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The input pipeline: record files in, batches out.
+
+The order of records and every random draw are functions of (seed, epoch, record). Nothing else is remembered, so that a
+run that resumes at step k sees exactly what it would have seen, and two runs with one seed see the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from efficientdet.data import checks
+from efficientdet.data.files import scan_tfrecord
+from efficientdet.data.preprocessing import Preprocessor
+from efficientdet.errors import DataError
+from efficientdet.types import Batch, Example, GroundTruth, Targets
+
+logger = logging.getLogger(__name__)
+
+Augmentation = Callable[[Example, tf.Tensor], Example]
+"""(example, seed int32 [2]) -> example."""
+
+Assigner = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Targets]
+"""(boxes [N, 4], classes [N], weights [N]) -> targets of the anchors, for one picture."""
+
+_UNBOUNDED = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class ReaderSettings:
+    """How records are read; the defaults are TFOD's."""
+
+    shuffle: bool = True  # files and records, anew in each epoch of training
+    shuffle_buffer_size: int = 2048  # records
+    num_readers: int = 64  # files read in turn
+    read_block_length: int = 32  # records read from a file at its turn
+    num_epochs: int = 0  # of training; 0 repeats for ever
+    sample_1_of_n_examples: int = 1
+    drop_remainder: bool = True  # matters to training that ends after num_epochs
+    num_prefetch_batches: int = 2
+    max_number_of_boxes: int = 100  # per picture, M
+
+
+class _Record(NamedTuple):
+    """A record before it is parsed; 180 kB that can be shuffled and skipped at no cost."""
+
+    epoch: tf.Tensor  # int64 []
+    index: tf.Tensor  # int64 [], over all files
+    serialized: tf.Tensor  # string []
+
+
+class InputPipeline:
+    """Reads record files as batches, for training (endless, shuffled, augmented) or evaluation (once, in order)."""
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        *,
+        parse: Callable[[tf.Tensor], Example],
+        preprocessor: Preprocessor,
+        assign_targets: Assigner,
+        batch_size: int,
+        augmentations: Sequence[Augmentation] = (),
+        seed: int = 0,
+        settings: ReaderSettings | None = None,
+    ) -> None:
+        """Scans the files, and parses the first record, so that what is wrong everywhere is told at once.
+
+        Args:
+          files: TFRecord files, as `resolve_files` gives them; their order is part of the order of records.
+          parse: serialized record to Example, a RecordParser.
+          preprocessor: brings pictures into the network's input.
+          assign_targets: gives each anchor its targets.
+          batch_size: pictures in a batch, over all replicas.
+          augmentations: for training, in this order.
+          seed: 0 to 2**63 - 1.
+          settings: how to read.
+
+        Raises:
+          DataError: a file is damaged, there is no record in any, or the first one cannot be used.
+        """
+        self._files = tuple(files)
+        self._parse = parse
+        self._preprocessor = preprocessor
+        self._assign_targets = assign_targets
+        self._batch_size = batch_size
+        self._augmentations = tuple(augmentations)
+        self._seed = np.array([seed & 0x7FFFFFFF, seed >> 31], np.int64).astype(np.int32)
+        self._settings = settings or ReaderSettings()
+        self._excess = _ExcessBoxes(self._settings.max_number_of_boxes)
+        counts = [scan_tfrecord(file) for file in self._files]
+        if not sum(counts):
+            raise DataError(f"no record in {', '.join(self._files) or 'an empty list of files'}")
+        self._first_index = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+        self._num_records = -(-sum(counts) // self._settings.sample_1_of_n_examples)
+        first_filled = self._files[int(np.flatnonzero(counts)[0])]
+        if fault := checks.find_fault(first_filled, parse, limit=1):
+            raise DataError(str(fault))
+
+    @property
+    def num_records(self) -> int:
+        """Records in one epoch (with `sample_1_of_n_examples`, the ones taken)."""
+        return self._num_records
+
+    def train_dataset(self, start_step: int = 0) -> tf.data.Dataset:
+        """Batches for training from one step on; epochs follow each other inside a batch.
+
+        Args:
+          start_step: batches that were consumed already. They are skipped as unparsed records, and whole epochs of
+            them are not even read.
+
+        Returns:
+          Dataset of Batch, endless unless `num_epochs` is set.
+        """
+        settings = self._settings
+        first_epoch, consumed = divmod(start_step * self._batch_size, self.num_records)
+        epochs = tf.data.Dataset.range(first_epoch, settings.num_epochs or _UNBOUNDED)
+        records = epochs.flat_map(_plain(self._epoch)).skip(consumed)
+        examples = records.map(_plain(self._train_picture), num_parallel_calls=tf.data.AUTOTUNE)
+        return self._batched(examples, settings.drop_remainder or not settings.num_epochs)
+
+    def eval_dataset(self, max_examples: int | None = None) -> tf.data.Dataset:
+        """Every record once, in the order of the files, without augmentation; the last batch may be smaller.
+
+        Args:
+          max_examples: only so many.
+
+        Returns:
+          Dataset of Batch.
+        """
+        records = self._in_order(tf.data.Dataset.range(len(self._files)), cycle_length=1)
+        records = records.take(-1 if max_examples is None else max_examples)
+        examples = records.map(_plain(self._eval_picture), num_parallel_calls=tf.data.AUTOTUNE)
+        return self._batched(examples, drop_remainder=False)
+
+    def explain(self, error: Exception) -> DataError:
+        """Turns what iterating raised (one of `checks.INPUT_ERRORS`) into an error that names file and record."""
+        return checks.explain(error, self._files, self._parse)
+
+    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        """The records of one epoch, in its order."""
+        settings = self._settings
+        files = tf.range(len(self._files), dtype=tf.int64)
+        if not settings.shuffle:
+            records = self._in_order(tf.data.Dataset.from_tensor_slices(files), cycle_length=1)
+        else:
+            # Dataset.shuffle mixes the seed of the graph into its own; fixed here, in the graph of this function alone,
+            # so that tf.random.set_seed elsewhere does not change the order.
+            tf.random.set_seed(1)
+            seeds = tf.random.experimental.stateless_split(self._fold_in(epoch), 2)
+            files = tf.random.experimental.stateless_shuffle(files, seeds[0])
+            records = self._in_order(
+                tf.data.Dataset.from_tensor_slices(files), cycle_length=min(settings.num_readers, len(self._files))
+            ).shuffle(
+                max(settings.shuffle_buffer_size, 1),
+                seed=tf.cast(seeds[1, 0], tf.int64),
+                reshuffle_each_iteration=False,
+            )
+        return records.map(_plain(lambda index, serialized: _Record(epoch, index, serialized)))
+
+    def _in_order(self, files: tf.data.Dataset, cycle_length: int) -> tf.data.Dataset:
+        """(index, serialized) of the records of files given by number, `cycle_length` files read in turn."""
+        names, first_index = tf.constant(self._files), tf.constant(self._first_index)
+        records = files.interleave(
+            _plain(lambda file: tf.data.TFRecordDataset(names[file]).enumerate(first_index[file])),
+            cycle_length=cycle_length,
+            block_length=self._settings.read_block_length,
+        )
+        stride = self._settings.sample_1_of_n_examples
+        return records if stride == 1 else records.filter(_plain(lambda index, _: index % stride == 0))
+
+    def _batched(self, examples: tf.data.Dataset, drop_remainder: bool) -> tf.data.Dataset:
+        options = tf.data.Options()
+        options.deterministic = True
+        # Record order must not depend on the number of workers; one worker reads all files.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        batches = examples.batch(self._batch_size, drop_remainder=drop_remainder)
+        return batches.prefetch(self._settings.num_prefetch_batches).with_options(options)
+
+    def _fold_in(self, *values: tf.Tensor) -> tf.Tensor:
+        """The seed of something that `values` number; int32 [2]."""
+        seed = tf.constant(self._seed)
+        for value in values:
+            seed = tf.random.experimental.stateless_fold_in(seed, value)
+        return seed
+
+    def _train_picture(self, record: _Record) -> Batch:
+        example = self._parse(record.serialized)
+        if self._augmentations:
+            seed = self._fold_in(record.epoch, record.index)
+            seeds = tf.random.experimental.stateless_split(seed, len(self._augmentations))
+            for augment, draw in zip(self._augmentations, tf.unstack(seeds), strict=True):
+                example = augment(example, draw)
+        return self._finish(example, record.index)
+
+    def _eval_picture(self, index: tf.Tensor, serialized: tf.Tensor) -> Batch:
+        return self._finish(self._parse(serialized), index)
+
+    def _finish(self, example: Example, index: tf.Tensor) -> Batch:
+        """One picture as a row of a Batch: preprocessed, boxes in the input's frame, targets assigned."""
+        inputs, true_size = self._preprocessor(example.image)
+        source_id = tf.where(example.source_id == "", tf.strings.as_string(index), example.source_id)
+        example = self._excess.cut(example, source_id)
+        boxes = self._preprocessor.boxes_in_input(example.boxes, true_size)
+        rows = self._settings.max_number_of_boxes
+        return Batch(
+            inputs=inputs,
+            true_sizes=true_size,
+            original_sizes=example.original_size,
+            source_ids=source_id,
+            ground_truth=GroundTruth(
+                boxes=_pad_rows(boxes, rows),
+                classes=_pad_rows(example.classes, rows),
+                weights=_pad_rows(example.weights, rows),
+                is_crowd=_pad_rows(example.is_crowd, rows),
+                is_difficult=_pad_rows(example.is_difficult, rows),
+                areas=_pad_rows(example.areas, rows),
+                count=tf.shape(boxes)[0],
+            ),
+            targets=self._assign_targets(boxes, example.classes, example.weights),
+        )
+
+
+class _ExcessBoxes:
+    """Cuts pictures with too many boxes down to the first M, and tells about them without flooding the log."""
+
+    def __init__(self, max_number_of_boxes: int) -> None:
+        self._limit = max_number_of_boxes
+        self._pictures: set[bytes] = set()
+
+    def cut(self, example: Example, source_id: tf.Tensor) -> Example:
+        """`example` with M boxes at most."""
+        count = tf.shape(example.boxes)[0]
+        excess = count > self._limit
+        report = tf.cond(
+            excess,
+            lambda: tf.numpy_function(self._report, [source_id, count], tf.bool),
+            lambda: tf.constant(True),
+        )
+        with tf.control_dependencies([report]):
+            limit = tf.identity(self._limit)
+        return example._replace(
+            boxes=example.boxes[:limit],
+            classes=example.classes[:limit],
+            weights=example.weights[:limit],
+            is_crowd=example.is_crowd[:limit],
+            is_difficult=example.is_difficult[:limit],
+            areas=example.areas[:limit],
+        )
+
+    def _report(self, source_id: bytes, count: int) -> bool:
+        before = len(self._pictures)
+        self._pictures.add(source_id)
+        pictures = len(self._pictures)
+        if pictures > before and pictures & before == 0:  # the 1st, 2nd, 4th, 8th ... picture
+            logger.warning(
+                "%d pictures so far have more than max_number_of_boxes (%d) boxes and lose the rest; %s has %d",
+                pictures, self._limit, source_id.decode(errors="replace"), count,
+            )  # fmt: skip
+        return True
+
+
+def _pad_rows(values: tf.Tensor, rows: int) -> tf.Tensor:
+    """Zero-pads the first dimension to `rows`."""
+    paddings = [[0, rows - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
+    return tf.ensure_shape(tf.pad(values, paddings), [rows, *values.shape[1:]])
+
+
+def _plain(function: Callable) -> Callable:
+    """Keeps AutoGraph, which would cost seconds of tracing, off a function that has no need of it."""
+    return tf.autograph.experimental.do_not_convert(function)

@@ -1,0 +1,117 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Post-processing by hand and against TFOD's recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.ops import box_coder
+from efficientdet.ops.nms import NmsSettings
+from efficientdet.ops.postprocess import PostprocessSettings, class_scores, decode_detections
+from efficientdet.types import Predictions
+
+TFOD = PostprocessSettings(
+    input_size=(512, 512),
+    box_scales=box_coder.BoxScales(10.0, 10.0, 5.0, 5.0),
+    score_converter="sigmoid",
+    logit_scale=1.0,
+    nms=NmsSettings(1e-8, 0.5, 100, 100),
+)
+IDENTITY = TFOD._replace(score_converter="identity")
+
+
+def test_clips_to_the_picture_and_leaves_the_padding_out() -> None:
+    # The picture fills the upper half, left three quarters. Anchors: across its border, in the padding, inside it.
+    anchors = np.array([[0.25, 0.5, 0.75, 1.0], [0.5, 0.0, 0.75, 0.5], [0.0, 0.0, 0.25, 0.375]], np.float32)
+    logits = tf.constant([[[3.0, -200.0], [5.0, -200.0], [-200.0, 1.0]]])
+    detections = decode_detections(Predictions(logits, tf.zeros([1, 3, 4])), anchors, tf.constant([[256, 384]]), TFOD)
+    assert detections.count.numpy().tolist() == [2]
+    assert detections.anchors[0, :3].numpy().tolist() == [0, 2, 0]
+    assert detections.classes[0, :3].numpy().tolist() == [0, 1, 0]
+    np.testing.assert_allclose(detections.scores[0, :3], [0.952574, 0.731059, 0], atol=1e-6)
+    np.testing.assert_allclose(detections.boxes[0, 0], [0.5, 2 / 3, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(detections.boxes[0, 1], [0, 0, 0.5, 0.5], atol=1e-6)
+    np.testing.assert_array_equal(detections.boxes[0, 2:], np.zeros([98, 4]))
+    assert [field.dtype for field in detections] == [tf.float32, tf.float32, tf.int32, tf.int32, tf.int32]
+
+
+def test_suppression_sees_unclipped_boxes() -> None:
+    # Clipped to the picture the two would coincide; as decoded their IoU is below one half.
+    anchors = np.array([[0.0, 0.0, 0.5, 0.25], [0.0, 0.0, 0.5, 1.0]], np.float32)
+    logits = tf.constant([[[2.0], [1.0]]])
+    detections = decode_detections(Predictions(logits, tf.zeros([1, 2, 4])), anchors, tf.constant([[512, 128]]), TFOD)
+    assert detections.count.numpy().tolist() == [2]
+    np.testing.assert_allclose(detections.boxes[0, :2], [[0, 0, 0.5, 1], [0, 0, 0.5, 1]], atol=1e-6)
+
+
+def test_scores() -> None:
+    logits = tf.constant([-2.0, 0.0, 2.0])
+    np.testing.assert_allclose(class_scores(logits, TFOD._replace(logit_scale=2.0)), tf.sigmoid(logits / 2))
+    np.testing.assert_allclose(class_scores(logits, IDENTITY), logits)
+    with pytest.raises(ValueError, match="score_converter is 'softmax'"):
+        class_scores(logits, TFOD._replace(score_converter="softmax"))
+    with pytest.raises(ValueError, match=r"logit_scale is 0.0, must be positive"):
+        class_scores(logits, TFOD._replace(logit_scale=0.0))
+
+
+def test_pictures_of_a_batch_do_not_mix() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 0.8, [200, 2])
+    anchors = np.concatenate([corners, corners + 0.2], axis=1).astype(np.float32)
+    logits = tf.constant(rng.normal(-3, 2, [3, 200, 4]), tf.float32)
+    codes = tf.constant(rng.normal(0, 1, [3, 200, 4]), tf.float32)
+    sizes = tf.constant([[512, 512], [512, 300], [200, 512]])
+    together = decode_detections(Predictions(logits, codes), anchors, sizes, TFOD)
+    for i in range(3):
+        picture = slice(i, i + 1)
+        alone = decode_detections(Predictions(logits[picture], codes[picture]), anchors, sizes[picture], TFOD)
+        for batched, single in zip(together, alone, strict=True):
+            np.testing.assert_allclose(batched[i], single[0], atol=1e-6)
+
+
+def test_parity_with_tfod(shared: Path) -> None:
+    """The recording holds the scores of every 16th anchor and of all detections; what is absent was suppressed."""
+    with np.load(shared / "fixtures" / "tfod_d0_parity.npz") as archive:
+        anchors, codes = archive["anchors"], archive["box_encodings"]
+        logits = archive["class_predictions_with_background__every16"]
+        recorded = {key.removeprefix("post/"): archive[key] for key in archive.files if key.startswith("post/")}
+    scores = np.zeros([1, len(anchors), logits.shape[-1]], np.float32)
+    scores[:, ::16] = tf.sigmoid(logits)
+    scores[0, recorded["detection_anchor_indices"][0]] = recorded["detection_multiclass_scores"][0]
+    detections = decode_detections(
+        Predictions(tf.constant(scores), tf.constant(codes)), anchors, tf.constant([[512, 512]]), IDENTITY
+    )
+    assert detections.count.numpy() == recorded["num_detections"]
+    np.testing.assert_array_equal(detections.anchors, recorded["detection_anchor_indices"])
+    np.testing.assert_array_equal(detections.classes, recorded["detection_classes"])
+    np.testing.assert_array_equal(detections.scores, recorded["detection_scores"])
+    np.testing.assert_allclose(detections.boxes, recorded["detection_boxes"], atol=1e-5)
+    decoded = box_coder.decode(codes[:, ::16], anchors[::16], TFOD.box_scales)
+    np.testing.assert_allclose(decoded, recorded["raw_detection_boxes__every16"], atol=1e-5)
+
+
+def test_parity_with_tfod_on_a_padded_picture(shared: Path) -> None:
+    """Of the 100 detections, those that one of the recorded 16ths explains are found again, clipped as recorded."""
+    with np.load(shared / "fixtures" / "tfod_d0_parity.npz") as archive:
+        anchors = archive["anchors"][::16]
+        recorded = {key.removeprefix("padded/"): archive[key] for key in archive.files if key.startswith("padded/")}
+    codes, (height, width, _) = recorded["box_encodings__every16"], recorded["true_shape"][0]
+    assert height < 512
+    boxes = box_coder.decode(codes, anchors, TFOD.box_scales).numpy()[0] / ([height / 512, width / 512] * 2)
+    distance = np.abs(recorded["detection_boxes"][0][:, np.newaxis] - np.clip(boxes, 0, 1)).max(axis=-1)
+    known = np.flatnonzero((distance < 1e-5).sum(axis=1) == 1)
+    assert len(known) >= 3
+    scores = np.zeros([1, len(anchors), 90], np.float32)
+    classes = recorded["detection_classes"][0].astype(int)
+    for row in known:
+        scores[0, distance[row].argmin(), classes[row]] = recorded["detection_scores"][0, row]
+    detections = decode_detections(
+        Predictions(tf.constant(scores), tf.constant(codes)), anchors, tf.constant([[height, width]]), IDENTITY
+    )
+    assert detections.count.numpy() == len(known)
+    np.testing.assert_array_equal(detections.classes[0, : len(known)], classes[known])
+    np.testing.assert_allclose(detections.boxes[0, : len(known)], recorded["detection_boxes"][0, known], atol=1e-5)
