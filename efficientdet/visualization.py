@@ -24,6 +24,7 @@ _HUE_TURN = 0.618033988749895
 _TITLE_COLOUR = (32, 32, 32)
 _TITLE_BACKGROUND = (255, 255, 255)
 _GAP_COLOUR = 255
+_MAX_HIDDEN = 0.25  # how much a label may cover of others, as a share of its own area
 
 
 class _Rectangle(NamedTuple):
@@ -43,8 +44,8 @@ class _Rectangle(NamedTuple):
 
 def class_colour(row: int) -> tuple[int, int, int]:
     """The RGB colour of a class row: the same in every picture, and unlike its neighbours'."""
-    # Brightness alternates too, so that two hues which come close after a dozen classes still differ.
-    red, green, blue = colorsys.hsv_to_rgb((row * _HUE_TURN) % 1.0, 0.85, 1.0 if row % 2 == 0 else 0.8)
+    # Brightness takes turns too, so that two hues which come close after a dozen classes still differ.
+    red, green, blue = colorsys.hsv_to_rgb((row * _HUE_TURN) % 1.0, 0.85, (1.0, 0.8, 0.6)[row % 3])
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
@@ -60,7 +61,8 @@ def draw_boxes(
 ) -> np.ndarray:
     """Draws boxes with their class names, and scores where given, on a copy of a picture.
 
-    The best boxes lie on top, and their labels choose their places first, so that a crowded picture stays readable.
+    The best boxes lie on top, and their labels choose their places first, so that a crowded picture stays
+    readable; a label that finds no free place is left out.
 
     Args:
       image: uint8 [h, w, 3], RGB.
@@ -91,6 +93,8 @@ def draw_boxes(
     for index in order:
         text = _label(int(classes[index]), None if scores is None else float(scores[index]), names)
         label = _place_label(rectangles[index], _text_size(font, text), placed, height, width)
+        if label is None:
+            continue
         placed.append(label)
         _draw_label(draw, label, text, font, class_colour(int(classes[index])))
     return np.asarray(canvas)
@@ -222,8 +226,8 @@ def _label(row: int, score: float | None, names: Names) -> str:
 
 def _place_label(
     box: _Rectangle, size: tuple[int, int], placed: Sequence[_Rectangle], height: int, width: int
-) -> _Rectangle:
-    """Chooses among the places around a box the first that hides no other label, or else the one that hides least."""
+) -> _Rectangle | None:
+    """Chooses among the places around a box the one that hides least of other labels; None if all hide too much."""
     text_width, text_height = size
     lefts = (box.left, box.right - text_width)
     tops = (box.top - text_height, box.bottom, box.top, box.bottom - text_height)
@@ -235,7 +239,11 @@ def _place_label(
                 candidates.append(_Rectangle(left_inside, top, left_inside + text_width, top + text_height))
     if not candidates:  # a picture lower than its label
         candidates = [_Rectangle(box.left, 0, box.left + text_width, text_height)]
-    return min(candidates, key=lambda candidate: sum(candidate.overlap(other) for other in placed))
+    hidden = [sum(candidate.overlap(other) for other in placed) for candidate in candidates]
+    # In a crowd of small boxes a heap of labels would hide them and each other: the colour of the box has to do there.
+    if min(hidden) > _MAX_HIDDEN * text_width * text_height:
+        return None
+    return candidates[hidden.index(min(hidden))]
 
 
 def _draw_outline(draw: ImageDraw.ImageDraw, box: _Rectangle, colour: tuple[int, int, int], line_width: int) -> None:

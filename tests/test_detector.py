@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from toy_detector import KEPT, SIDE, ToyPreprocess, toy_detector, toy_image, toy_postprocess
+from tests.toy_detector import KEPT, SIDE, ToyPreprocess, toy_detector, toy_image, toy_postprocess
 
 from efficientdet.detector import Detector
 from efficientdet.types import Detections, Predictions

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from toy_detector import toy_detector, toy_image
+from tests.toy_detector import toy_detector, toy_image
 
 from efficientdet.cli.infer import main
 from efficientdet.errors import DataError, UsageError

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ FOCAL = FocalLoss(alpha=0.25, gamma=1.5)
 
 
 def detection_loss(**changes: float | bool) -> DetectionLoss:
-    settings = {
+    settings: dict[str, Any] = {
         "classification_weight": 1.0,
         "localization_weight": 1.0,
         "normalize_by_matches": True,
@@ -123,12 +124,13 @@ def test_detection_loss_by_hand() -> None:
     element = 0.5**1.5 * np.log(2)
     classification, localization = element * (0.25 * 2 + 0.75 * 1), 0.5 * 2
     normalizer = tf.constant(3.0)
-    for changes, divisors in [
+    cases: list[tuple[dict[str, Any], tuple[int, int]]] = [
         ({}, (12, 3)),
         ({"normalize_loc_by_codesize": False}, (3, 3)),
         ({"normalize_by_matches": False}, (4, 1)),
         ({"localization_weight": 2.0, "classification_weight": 0.5}, (6, 6)),
-    ]:
+    ]
+    for changes, divisors in cases:
         losses = detection_loss(**changes)(predictions, targets, normalizer)
         assert losses[0].numpy() == pytest.approx(localization / divisors[0])
         assert losses[1].numpy() == pytest.approx(classification / divisors[1])

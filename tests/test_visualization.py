@@ -78,6 +78,13 @@ def test_labels_make_room_for_each_other() -> None:
     assert not changed[first_label].any()
 
 
+def test_labels_without_a_free_place_are_left_out() -> None:
+    box, label_free = [[0.4, 0.45, 0.5, 0.55]], (slice(41, 49), slice(91, 109))
+    twenty, forty = (draw_boxes(_GREY, np.array(box * n), np.zeros(n, int), names=["platelet"]) for n in (20, 40))
+    np.testing.assert_array_equal(twenty, forty)
+    assert (draw_boxes(_GREY, np.array(box), np.array([0]))[label_free] == 90).all()
+
+
 @pytest.mark.parametrize(
     "box",
     [

@@ -43,7 +43,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--num_shards", type=int, default=1, metavar="N", help="files to write (default 1): FILE-00000-of-0000N ...")
     add("--label_map_path", required=True, metavar="FILE", help="label map (.pbtxt): read if it exists, else written")
     add("--seed", type=int, default=0, metavar="N", help="of the shuffling (default 0)")
-    add("--max_listed", type=int, default=20, metavar="N", help="cases of each kind in the summary, 0 for all (default 20)")
+    add(
+        "--max_listed",
+        type=int,
+        default=20,
+        metavar="N",
+        help="cases of each kind in the summary, 0 for all (default 20)",
+    )
     return parser
 
 
@@ -114,7 +120,3 @@ def _progress(is_terminal: bool) -> Callable[[int, int], None]:
         print(f"\r{line}" if is_terminal else line, end=end, file=sys.stderr, flush=True)
 
     return show
-
-
-if __name__ == "__main__":
-    sys.exit(main())

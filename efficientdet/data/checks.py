@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Finds the record behind an error of the input pipeline, since TensorFlow's own message names neither file nor record."""
+"""Finds the record behind an error of the input pipeline: TensorFlow's own message names neither file nor record."""
 
 from __future__ import annotations
 
@@ -47,27 +47,38 @@ def explain(error: Exception, files: Sequence[str], parse: Callable[[tf.Tensor],
       files: the pipeline's files.
       parse: its record parser.
     """
-    logger.info("A record is at fault; reading %d files again to find it", len(files))
+    logger.info("A record is at fault; reading the files again to find it (%d of them)", len(files))
     for file in files:
         if fault := find_fault(file, parse):
             return DataError(str(fault))
     return DataError(f"the input pipeline failed, though each record alone can be read: {_problem(error)}")
 
 
-def find_fault(file: str, parse: Callable[[tf.Tensor], Example], limit: int = -1) -> RecordFault | None:
+def check_first_record(file: str, parse: Callable[[tf.Tensor], Example]) -> None:
+    """Raises a DataError when the first record of a file, which must have one, cannot be parsed.
+
+    What is wrong with a whole data set (pixels for normalised boxes, another label map) shows here, at once and not
+    when the first evaluation comes.
+    """
+    try:
+        parse(next(iter(tf.data.TFRecordDataset(file))))
+    except INPUT_ERRORS as error:
+        raise explain(error, [file], parse) from None
+
+
+def find_fault(file: str, parse: Callable[[tf.Tensor], Example]) -> RecordFault | None:
     """The first record of a file that cannot be parsed, if there is one.
 
     Args:
       file: a TFRecord file.
       parse: a record parser.
-      limit: how many records to look at; -1 for all.
     """
 
     @tf.autograph.experimental.do_not_convert
     def size(serialized: tf.Tensor) -> tf.Tensor:
         return tf.shape(parse(serialized).image)
 
-    sizes = tf.data.TFRecordDataset(file).take(limit).map(size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    sizes = tf.data.TFRecordDataset(file).map(size, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     iterator = iter(sizes)
     record = 0
     while True:

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The label map: which class id has which name. Ids start at 1 and may have gaps; inside the package a class is row id - 1."""
+"""The label map: which class id has which name. Ids start at 1, with gaps or not; a class row is its id - 1."""
 
 from __future__ import annotations
 
@@ -40,13 +40,19 @@ class LabelMap:
         by_name: dict[str, int] = {}
         for label in self.labels:
             if label.id < 1:
-                raise ConfigError(f"{self.origin}: {label.name!r} has id {label.id}; ids start at 1 (0 is the background)")
+                raise ConfigError(
+                    f"{self.origin}: {label.name!r} has id {label.id}; ids start at 1 (0 is the background)"
+                )
             if not label.name:
                 raise ConfigError(f"{self.origin}: the item with id {label.id} has no name")
             if label.id in by_id:
-                raise ConfigError(f"{self.origin}: id {label.id} is given to both {by_id[label.id]!r} and {label.name!r}")
+                raise ConfigError(
+                    f"{self.origin}: id {label.id} is given to both {by_id[label.id]!r} and {label.name!r}"
+                )
             if label.name in by_name:
-                raise ConfigError(f"{self.origin}: name {label.name!r} has both id {by_name[label.name]} and {label.id}")
+                raise ConfigError(
+                    f"{self.origin}: name {label.name!r} has both id {by_name[label.name]} and {label.id}"
+                )
             by_id[label.id], by_name[label.name] = label.name, label.id
 
     def __iter__(self) -> Iterator[Label]:
@@ -74,7 +80,7 @@ class LabelMap:
         """Class row for each text that a record may name a class with.
 
         Args:
-          use_display_name: accept display names only; otherwise names, and display names that are no other class's name.
+          use_display_name: accept display names only; otherwise names, and display names that no class has as name.
 
         Raises:
           ConfigError: with `use_display_name`, when two classes are displayed alike.
@@ -83,7 +89,9 @@ class LabelMap:
         for label in self.labels:
             text = label.display_name or label.name
             if use_display_name and text in displayed:
-                raise ConfigError(f"{self.origin}: display_name {text!r} has both id {displayed[text] + 1} and {label.id}")
+                raise ConfigError(
+                    f"{self.origin}: display_name {text!r} has both id {displayed[text] + 1} and {label.id}"
+                )
             displayed.setdefault(text, label.id - 1)
         if use_display_name:
             return displayed

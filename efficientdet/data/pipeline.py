@@ -99,9 +99,7 @@ class InputPipeline:
             raise DataError(f"no record in {', '.join(self._files) or 'an empty list of files'}")
         self._first_index = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
         self._num_records = -(-sum(counts) // self._settings.sample_1_of_n_examples)
-        first_filled = self._files[int(np.flatnonzero(counts)[0])]
-        if fault := checks.find_fault(first_filled, parse, limit=1):
-            raise DataError(str(fault))
+        checks.check_first_record(self._files[int(np.flatnonzero(counts)[0])], parse)
 
     @property
     def num_records(self) -> int:

@@ -59,9 +59,7 @@ class Preprocessor:
     Normalising is linear, so it is done after resizing, on fewer values than in TFOD's order and with the same result.
     """
 
-    def __init__(
-        self, resize: KeepAspectRatio | FixedShape, *, mean: Sequence[float], stddev: Sequence[float]
-    ) -> None:
+    def __init__(self, resize: KeepAspectRatio | FixedShape, *, mean: Sequence[float], stddev: Sequence[float]) -> None:
         """Holds the settings.
 
         Args:

@@ -101,9 +101,9 @@ _STRING_LISTS = ("image/object/class/text",)
 class RecordParser:
     """Turns a serialized record into an Example; usable eagerly and inside tf.data.
 
-    Faults are raised as InvalidArgumentError whose text opens with ERROR_MARKER: a record without a picture, one that is
-    neither JPEG nor PNG or too large, lists of different lengths, coordinates that are not numbers, not normalised or
-    in the wrong order, unknown class names, and ids without a class row.
+    Faults are raised as InvalidArgumentError whose text opens with ERROR_MARKER: a record without a picture, one that
+    is neither JPEG nor PNG or too large, lists of different lengths, coordinates that are not numbers, not normalised
+    or in the wrong order, unknown class names, and ids without a class row.
     """
 
     def __init__(

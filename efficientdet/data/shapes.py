@@ -156,15 +156,16 @@ def _stamp(draws: np.random.Generator, height: int, width: int) -> _Stamp:
     """A shape of drawn class, size, place and rotation, completely inside the picture."""
     name = CLASSES[draws.integers(len(CLASSES))]
     # Log-uniform: as many small shapes as large ones per octave.
-    radius = 0.5 * math.exp(draws.uniform(*map(math.log, _SHAPE_SIDES)))
+    radius = 0.5 * math.exp(draws.uniform(math.log(_SHAPE_SIDES[0]), math.log(_SHAPE_SIDES[1])))
     x, y = draws.uniform(radius, width - radius), draws.uniform(radius, height - radius)
     turn = draws.uniform(0, 2 * math.pi)
     top, left = int(y - radius), int(x - radius)
     bottom, right = min(math.ceil(y + radius) + 1, height), min(math.ceil(x + radius) + 1, width)
+    corners = [(radius * r, angle + turn) for r, angle in _OUTLINES[name]]
     outline = [
-        (_OVERSAMPLING * (x - left + radius * r * math.cos(a + turn)), _OVERSAMPLING * (y - top + radius * r * math.sin(a + turn)))
-        for r, a in _OUTLINES[name]
-    ]  # fmt: skip
+        (_OVERSAMPLING * (x - left + r * math.cos(angle)), _OVERSAMPLING * (y - top + r * math.sin(angle)))
+        for r, angle in corners
+    ]
     drawn = Image.new("L", ((right - left) * _OVERSAMPLING, (bottom - top) * _OVERSAMPLING))
     ImageDraw.Draw(drawn).polygon(outline, fill=255)
     coverage = np.asarray(drawn.reduce(_OVERSAMPLING)) / 255.0

@@ -7,16 +7,16 @@ Reference: Tan et al. 2020, section 3 (arXiv:1911.09070).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import ConvHyperparams
+from efficientdet.modeling.scaling import CombineMethod
 
-CombineMethod = Literal["fast_attention", "attention", "weighted_sum", "sum"]
-COMBINE_METHODS: tuple[CombineMethod, ...] = ("fast_attention", "attention", "weighted_sum", "sum")
+COMBINE_METHODS: tuple[CombineMethod, ...] = get_args(CombineMethod)
 
 _ATTENTION_EPSILON = 1e-4  # of fast_attention's normaliser
 
@@ -40,8 +40,8 @@ class Topology(NamedTuple):
 def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> Topology:
     """Lays out a BiFPN.
 
-    Each iteration runs top-down (from the coarsest level but one to the finest), then bottom-up (from the finest but one to
-    the coarsest); a bottom-up node also sees what its level held before the iteration.
+    Each iteration runs top-down (from the coarsest level but one to the finest), then bottom-up (from the finest but
+    one to the coarsest); a bottom-up node also sees what its level held before the iteration.
 
     Args:
       levels: of the backbone's feature maps, ascending without gaps.
@@ -49,8 +49,8 @@ def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> T
       num_iterations: at least 1.
 
     Returns:
-      The nodes. The order of a node's inputs is TFOD's, and with it the meaning of its fusion weights: what the level held
-      before, then the node of this iteration on the same level, then the neighbouring level.
+      The nodes. The order of a node's inputs is TFOD's, and with it the meaning of its fusion weights: what the level
+      held before, then the node of this iteration on the same level, then the neighbouring level.
 
     Raises:
       ValueError: if an argument is out of its range.
@@ -140,7 +140,8 @@ class BiFPN(keras.layers.Layer):
         """Fuses the feature maps.
 
         Args:
-          features: one float32 [B, H_l, W_l, channels_l] per backbone level, each half the size of the one before, rounded up.
+          features: one float32 [B, H_l, W_l, channels_l] per backbone level, each half the size of the one before,
+            rounded up.
           training: whether batch norms use the batch's statistics.
 
         Returns:
@@ -161,7 +162,7 @@ class BiFPN(keras.layers.Layer):
 
 
 class FusionNode(keras.layers.Layer):
-    """One node: resample every input, combine, activate, separable convolution, batch norm (no activation behind it)."""
+    """One node: resample every input, combine, activate, separable convolution, batch norm without activation."""
 
     def __init__(
         self,
@@ -225,7 +226,7 @@ class FusionNode(keras.layers.Layer):
 
 
 class Resample(keras.layers.Layer):
-    """Brings a feature map to the pyramid's width: 1x1 convolution and batch norm where the channels differ, else nothing.
+    """Brings a feature map to the pyramid's width: 1x1 convolution and batch norm, or nothing if the width is right.
 
     It runs before the change of size, where TFOD has it.
     """
@@ -275,7 +276,7 @@ class Fusion(keras.layers.Layer):
                 self.fusion_weights = self.add_weight("weights", (num_inputs, 1), initializer="ones")
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """n tensors of shape [B, H, W, C] -> one."""
+        """Several tensors of shape [B, H, W, C] -> one."""
         if self._method in ("sum", "attention"):
             return tf.add_n(inputs)
         weights = self.fusion_weights[:, 0]
@@ -291,24 +292,17 @@ def max_pool_half(feature: tf.Tensor) -> tf.Tensor:
 
 
 def upsample_to(feature: tf.Tensor, size: tuple[int | tf.Tensor, int | tf.Tensor]) -> tf.Tensor:
-    """Doubles a feature map by repeating pixels, and cuts the last row or column where the finer level has an odd size.
-
-    This equals nearest-neighbour resizing to `size` for every pyramid that halves with rounding up (40, 20, 10, 5, 3).
+    """Resizes to the nearest neighbour above and to the left: doubles pixels, and cuts the last where a size is odd.
 
     Args:
       feature: [B, h, w, C].
-      size: (height, width), each 2h or 2h - 1.
+      size: (height, width), each 2h or 2h - 1 in a pyramid that halves with rounding up (40, 20, 10, 5, 3).
 
     Returns:
       [B, height, width, C].
     """
-    height, width = _size(feature)
-    channels = feature.shape[-1]
-    pairs = tf.broadcast_to(feature[:, :, None, :, None], [tf.shape(feature)[0], height, 2, width, 2, channels])
-    doubled = tf.reshape(pairs, [-1, 2 * height, 2 * width, channels])
-    if isinstance(size[0], int) and (2 * height, 2 * width) == tuple(size):
-        return doubled
-    return doubled[:, : size[0], : size[1]]
+    # tf.image.resize cannot express this sampling (half_pixel_centers=False), the one that all published weights know.
+    return tf.raw_ops.ResizeNearestNeighbor(images=feature, size=tf.stack(size))
 
 
 def _size(feature: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:

@@ -76,7 +76,7 @@ def build_published(
     Args:
       size: "d0" ... "d7", "d7x", "lite0" ... "lite4", "lite3x".
       num_classes: C.
-      endpoints: see `efficientnet.endpoint_blocks`; by default TFOD's, and for the Lites, which TFOD does not have, automl's.
+      endpoints: see `efficientnet.endpoint_blocks`; by default TFOD's, and automl's for the Lites that TFOD lacks.
       survival_probability: of stochastic depth.
       l2_weight: decay of the kernels in pyramid and heads.
       seed: of the initial weights.

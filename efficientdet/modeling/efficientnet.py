@@ -6,6 +6,7 @@ References: Tan & Le 2019 (arXiv:1905.11946); Huang et al. 2016, stochastic dept
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
-from efficientdet.modeling.hyperparams import Activation, BatchNormSettings, KernelSettings
+from efficientdet.modeling.hyperparams import PUBLISHED_BATCH_NORM, Activation, BatchNormSettings, KernelSettings
 from efficientdet.modeling.scaling import BACKBONES, BackboneScale
 
 Endpoints = Literal["b0_layer_names", "last_block"]
@@ -51,7 +52,7 @@ class BlockSpec(NamedTuple):
     """One inverted-residual block."""
 
     stack: int
-    index: int  # within the stack
+    block: int  # within the stack
     in_filters: int
     filters: int
     expand_ratio: int
@@ -78,9 +79,9 @@ def block_specs(scale: BackboneScale) -> tuple[BlockSpec, ...]:
     for number, stack in enumerate(_STACKS):
         keeps_depth = scale.lite and number in (0, len(_STACKS) - 1)
         filters = round_filters(stack.filters, scale.width)
-        for index in range(stack.repeats if keeps_depth else math.ceil(scale.depth * stack.repeats)):
-            strides = stack.strides if index == 0 else 1
-            specs.append(BlockSpec(number, index, in_filters, filters, stack.expand_ratio, stack.kernel_size, strides))
+        for block in range(stack.repeats if keeps_depth else math.ceil(scale.depth * stack.repeats)):
+            strides = stack.strides if block == 0 else 1
+            specs.append(BlockSpec(number, block, in_filters, filters, stack.expand_ratio, stack.kernel_size, strides))
             in_filters = filters
     return tuple(specs)
 
@@ -91,8 +92,8 @@ def endpoint_blocks(specs: Sequence[BlockSpec], levels: Sequence[int], endpoints
     Args:
       specs: all blocks of the classification network.
       levels: each in 1..5; a feature map of level l has 1 / 2^l of the input's size.
-      endpoints: "last_block" takes the last block of each resolution (google/automl, the paper); "b0_layer_names" takes the
-        block that is last in B0 (TFOD), an earlier one in deeper backbones.
+      endpoints: "last_block" takes the last block of each resolution (google/automl, the paper); "b0_layer_names" takes
+        the block that is last in B0 (TFOD), an earlier one in deeper backbones.
 
     Returns:
       One position per level.
@@ -121,7 +122,7 @@ class EfficientNet(keras.layers.Layer):
         levels: Sequence[int] = (3, 4, 5),
         endpoints: Endpoints = "b0_layer_names",
         survival_probability: float = 0.8,
-        batch_norm: BatchNormSettings = BatchNormSettings(),
+        batch_norm: BatchNormSettings = PUBLISHED_BATCH_NORM,
         l2_weight: float = 1e-5,
         name: str = "backbone",
     ) -> None:
@@ -131,11 +132,11 @@ class EfficientNet(keras.layers.Layer):
           variant: a key of `scaling.BACKBONES`.
           levels: the feature maps to return, ascending, within 1..5.
           endpoints: which block ends a level, see `endpoint_blocks`.
-          survival_probability: of the residual branch of the (imagined) block behind the last one; it falls linearly from
-            1 at the first block. 1 turns stochastic depth off.
+          survival_probability: of the residual branch of the (imagined) block behind the last one; it falls linearly
+            from 1 at the first block. 1 turns stochastic depth off.
           batch_norm: settings of all batch norms.
-          l2_weight: decay of convolution kernels and squeeze-and-excite biases. Depthwise kernels have none: the numbers
-            are TFOD's, whose backbone takes its decay (1e-5) from the classification recipe and not from the config.
+          l2_weight: decay of convolution kernels and squeeze-and-excite biases. Depthwise kernels have none: the
+            numbers are TFOD's, whose backbone has the decay of its classification recipe and not of the config.
           name: first part of all variable names.
 
         Raises:
@@ -169,7 +170,7 @@ class EfficientNet(keras.layers.Layer):
                     activation=self._activation,
                     kernel=kernel,
                     batch_norm=batch_norm,
-                    name=f"block_{spec.stack}_{spec.index}",
+                    name=f"block_{spec.stack}_{spec.block}",
                 )
                 for spec in specs
             ]
@@ -230,7 +231,8 @@ class MBConvBlock(keras.layers.Layer):
         depthwise = kernel._replace(l2_weight=0.0)
         self._activation = activation
         self._has_residual = spec.has_residual
-        self.expand = self.expand_norm = self.squeeze_excite = None
+        self.expand: keras.layers.Layer | None = None
+        self.squeeze_excite: keras.layers.Layer | None = None
         with tf.name_scope(name):
             if spec.expand_ratio != 1:
                 self.expand = layers.conv2d(spec.in_filters, filters, 1, kernel=kernel, name="expand")
@@ -279,10 +281,10 @@ class SqueezeExcite(keras.layers.Layer):
         """Builds the two 1x1 convolutions, `channels` -> `squeezed` -> `channels`."""
         super().__init__(name=name)
         self._activation = activation
-        biased = {"use_bias": True, "bias_l2_weight": kernel.l2_weight}
+        conv2d = functools.partial(layers.conv2d, kernel=kernel, use_bias=True, bias_l2_weight=kernel.l2_weight)
         with tf.name_scope(name):
-            self.reduce = layers.conv2d(channels, squeezed, 1, kernel=kernel, name="reduce", **biased)
-            self.expand = layers.conv2d(squeezed, channels, 1, kernel=kernel, name="expand", **biased)
+            self.reduce = conv2d(channels, squeezed, 1, name="reduce")
+            self.expand = conv2d(squeezed, channels, 1, name="expand")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, channels] -> the same shape."""

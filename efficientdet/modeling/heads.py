@@ -6,8 +6,9 @@ References: Lin et al. 2017, RetinaNet (arXiv:1708.02002); Tan et al. 2020, sect
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
@@ -19,8 +20,7 @@ from efficientdet.types import Predictions
 _BOX_CODE_SIZE = 4
 
 
-@dataclass(frozen=True)
-class HeadSettings:
+class HeadSettings(NamedTuple):
     """What the box and the class head have in common.
 
     Attributes:
@@ -44,7 +44,7 @@ class HeadSettings:
 
 
 class WeightSharedHeads(keras.layers.Layer):
-    """Predicts class logits and box codes from a pyramid: one set of convolutions for all levels, batch norms per level."""
+    """Predicts class logits and box codes from a pyramid: convolutions shared by all levels, batch norms per level."""
 
     def __init__(
         self,
@@ -66,18 +66,18 @@ class WeightSharedHeads(keras.layers.Layer):
           num_classes: C, without a background class.
           num_anchors: per cell of a feature map.
           settings: of both heads.
-          class_bias: initial bias of the class logits; -4.6 starts every score at .01, so that the many easy negatives do
-            not swamp the first steps (RetinaNet, section 4.1).
+          class_bias: initial bias of the class logits; -4.6 starts every score at .01, so that the many easy negatives
+            do not swamp the first steps (RetinaNet, section 4.1).
           box_code_clip: (min, max) that box codes are clipped to.
           name: first part of all variable names.
         """
         super().__init__(name=name)
         self._num_classes = num_classes
         self._box_code_clip = box_code_clip
-        shared = {"num_levels": num_levels, "settings": settings}
+        head = functools.partial(Head, in_channels, num_levels=num_levels, settings=settings)
         with tf.name_scope(name):
-            self.boxes = Head(in_channels, num_anchors * _BOX_CODE_SIZE, name="boxes", **shared)
-            self.classes = Head(in_channels, num_anchors * num_classes, bias=class_bias, name="classes", **shared)
+            self.boxes = head(num_anchors * _BOX_CODE_SIZE, name="boxes")
+            self.classes = head(num_anchors * num_classes, bias=class_bias, name="classes")
 
     def call(self, pyramid: Sequence[tf.Tensor], training: bool = False) -> Predictions:
         """Predicts for all anchors.
@@ -180,12 +180,14 @@ def _convolution(
     name: str,
 ) -> keras.layers.Layer:
     """A separable convolution, or a full one whose kernel follows `depthwise`."""
-    common = {"use_bias": use_bias, "bias_initializer": bias_initializer, "name": name}
+    convolution: Callable[..., keras.layers.Layer]
     if settings.use_depthwise:
-        return layers.separable_conv2d(
-            in_channels, filters, settings.kernel_size, depthwise=depthwise, pointwise=pointwise, **common
-        )
-    return layers.conv2d(in_channels, filters, settings.kernel_size, kernel=depthwise, **common)
+        convolution = functools.partial(layers.separable_conv2d, depthwise=depthwise, pointwise=pointwise)
+    else:
+        convolution = functools.partial(layers.conv2d, kernel=depthwise)
+    return convolution(
+        in_channels, filters, settings.kernel_size, use_bias=use_bias, bias_initializer=bias_initializer, name=name
+    )
 
 
 def _flatten(maps: Sequence[tf.Tensor], depth: int) -> tf.Tensor:

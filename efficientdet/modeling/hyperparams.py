@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
-# Called as `factory(seed=int)`. A class of `keras.initializers` is one; so is `functools.partial` of it over its settings.
+# Called as `factory(seed=int)`: a class of `keras.initializers`, or a `functools.partial` of one over its settings.
 InitializerFactory = Callable[..., keras.initializers.Initializer]
 Activation = Callable[[tf.Tensor], tf.Tensor]
 
@@ -32,8 +31,10 @@ class BatchNormSettings(NamedTuple):
     synchronized: bool = False  # statistics over all replicas; unfused and therefore slower on one
 
 
-@dataclass(frozen=True)
-class ConvHyperparams:
+PUBLISHED_BATCH_NORM = BatchNormSettings()
+
+
+class ConvHyperparams(NamedTuple):
     """The settings that TFOD's `Hyperparams` message gives to a BiFPN or to a box predictor.
 
     Attributes:
@@ -45,5 +46,5 @@ class ConvHyperparams:
 
     activation: Activation = tf.nn.silu
     kernel: KernelSettings = KernelSettings()
-    batch_norm: BatchNormSettings | None = BatchNormSettings()
+    batch_norm: BatchNormSettings | None = PUBLISHED_BATCH_NORM
     use_bias: bool = True

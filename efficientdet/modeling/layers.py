@@ -26,8 +26,8 @@ _seed: contextvars.ContextVar[int] = contextvars.ContextVar("initialization_seed
 def initialization_seed(seed: int) -> Iterator[None]:
     """Sets the seed of all weights that layers constructed inside the `with` block start from.
 
-    The initial value of a variable is a function of this seed and of the variable's full name, so that a change to one part
-    of a model leaves the start of the others as it was.
+    The initial value of a variable is a function of this seed and of the variable's full name, so that a change to one
+    part of a model leaves the start of the others as it was.
 
     Args:
       seed: any integer; 0 outside of such a block.

@@ -6,14 +6,16 @@ References: Tan et al. 2020, EfficientDet, table 1 (arXiv:1911.09070); Tan & Le 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+CombineMethod = Literal["fast_attention", "attention", "weighted_sum", "sum"]
 
 
 class BackboneScale(NamedTuple):
     """How an EfficientNet grows from B0.
 
-    Lite backbones (made for mobile hardware) have no squeeze-and-excite, relu6 in place of silu, and leave the stem and the
-    repeats of the first and last stack as they are in B0.
+    Lite backbones (made for mobile hardware) have no squeeze-and-excite, relu6 in place of silu, and leave the stem and
+    the repeats of the first and last stack as they are in B0.
     """
 
     width: float
@@ -31,7 +33,7 @@ class ModelSize(NamedTuple):
     head_layers: int
     max_level: int = 7
     anchor_scale: float = 4.0
-    combine_method: str = "fast_attention"
+    combine_method: CombineMethod = "fast_attention"
 
 
 BACKBONES = {

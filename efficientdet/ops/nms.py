@@ -111,7 +111,7 @@ def class_nms_loop(
 
     Args:
       boxes_at: gives the boxes of anchors, see `class_nms`.
-      class_scores: float32 [B, A, C].
+      class_scores: float32 [B, A, C], A at least 1.
       settings: thresholds and limits.
       windows: float32 [B, 4] or None, see `class_nms`.
 

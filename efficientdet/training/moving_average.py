@@ -47,7 +47,7 @@ class MovingAverage:
         rate = 1.0 - tf.minimum(self._decay, (1.0 + updates) / (10.0 + updates))
 
         def move(average: tf.Variable, variable: tf.Variable) -> tf.Operation:
-            return average.assign_sub(rate * (average - variable))
+            return average.assign_sub(rate * (average - variable), read_value=False)
 
         for average, variable in zip(self._averages, self._variables, strict=True):
             self._strategy.extended.update(average, move, args=(variable,))

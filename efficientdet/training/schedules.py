@@ -59,10 +59,9 @@ class CosineDecay(Schedule):
     hold_base_rate_steps: int = 0
 
     def __post_init__(self) -> None:
-        if self.warmup_steps + self.hold_base_rate_steps > self.total_steps:
+        if self.warmup_steps > self.total_steps:
             raise ConfigError(
-                f"total_steps ({self.total_steps}) must be at least warmup_steps ({self.warmup_steps}) plus "
-                f"hold_base_rate_steps ({self.hold_base_rate_steps})"
+                f"total_steps ({self.total_steps}) must not be less than warmup_steps ({self.warmup_steps})"
             )
         if self.warmup_steps > 0 and self.learning_rate_base < self.warmup_learning_rate:
             raise ConfigError(
@@ -72,7 +71,7 @@ class CosineDecay(Schedule):
 
     def _rate(self, step: tf.Tensor) -> tf.Tensor:
         flat_until = float(self.warmup_steps + self.hold_base_rate_steps)
-        # A schedule that never leaves its plateau has a cosine of length zero, whose value is not used before its end.
+        # A plateau that reaches the end leaves a cosine of no length, none of whose values is used.
         cosine_steps = max(self.total_steps - flat_until, 1.0)
         rate = 0.5 * self.learning_rate_base * (1.0 + tf.cos(math.pi * (step - flat_until) / cosine_steps))
         rate = tf.where(step <= flat_until, self.learning_rate_base, rate)

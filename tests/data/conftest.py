@@ -13,6 +13,8 @@ from PIL import Image
 
 from efficientdet.data.label_map import Label, LabelMap
 
+_SIDES = ("ymin", "xmin", "ymax", "xmax")
+
 
 def _encode(height: int = 12, width: int = 16, image_format: str = "PNG", seed: int = 0, mode: str = "RGB") -> bytes:
     shape = (height, width) if mode == "L" else (height, width, len(mode))
@@ -35,7 +37,7 @@ def label_map() -> LabelMap:
 
 @pytest.fixture(scope="session")
 def encode_record() -> Callable[..., bytes]:
-    """A serialized record of a 12x16 picture; keyword arguments replace or (None) remove features by their short name."""
+    """A serialized record of a 12x16 picture; keyword arguments replace features by short name, None removes one."""
     import tensorflow as tf
 
     def encode(boxes: Sequence[Sequence[float]] = ((0.25, 0.25, 0.75, 0.5),), **changes: Sequence | None) -> bytes:
@@ -43,7 +45,7 @@ def encode_record() -> Callable[..., bytes]:
         features = {
             "encoded": [_encode()],
             "source_id": [b"7"],
-            **dict(zip(("object/bbox/ymin", "object/bbox/xmin", "object/bbox/ymax", "object/bbox/xmax"), sides, strict=True)),
+            **{f"object/bbox/{side}": values for side, values in zip(_SIDES, sides, strict=True)},
             "object/class/text": [b"cat"] * len(boxes),
             **{key.replace("__", "/"): value for key, value in changes.items()},
         }  # fmt: skip

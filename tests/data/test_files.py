@@ -63,7 +63,7 @@ def test_scan_counts_records(tmp_path, write_tfrecord):
 @pytest.mark.parametrize(
     ("kept", "message"),
     [
-        (126, "truncated at byte 126, inside record 1 .bytes 116 to 232"),
+        (130, "truncated at byte 130, inside record 1 .bytes 116 to 232"),
         (231, "truncated at byte 231, inside record 1"),
         (120, "truncated at byte 120, inside the header of record 1 .byte 116"),
     ],

@@ -62,7 +62,7 @@ def test_what_is_written_is_read(tmp_path_factory, names, first):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("item { id: 1 nam: 'a' }", r"map.pbtxt:1:15: not a label map: .*nam"),
+        ("item { id: 1 nam: 'a' }", r"map.pbtxt:1:14: not a label map: .*nam"),
         ("item { id: 1\n name: }", r"map.pbtxt:2:\d+"),
         ("", "has no item"),
         ("item { name: 'a' }", "'a' has id 0"),

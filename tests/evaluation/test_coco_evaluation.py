@@ -77,7 +77,7 @@ def _random_evaluation(seed: int, images: int, backend: Backend = "faster_coco_e
             rng.uniform(size=3 * objects) < 0.8, np.repeat(classes, 3), rng.choice([0, 1, 2], 3 * objects)
         )
         scores = np.sort(np.round(rng.uniform(0, 1, 3 * objects), 1))[::-1]
-        crowd = tuple(np.flatnonzero(rng.uniform(size=objects) < 0.1))
+        crowd = tuple(map(int, np.flatnonzero(rng.uniform(size=objects) < 0.1)))
         evaluation.add(
             str(7 * index + 1),
             (int(rng.integers(100, 700)), int(rng.integers(100, 700))),

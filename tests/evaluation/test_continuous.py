@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -29,7 +30,7 @@ def _restore(path: str) -> int:
     return int(tf.train.load_variable(path, "step/.ATTRIBUTES/VARIABLE_VALUE"))
 
 
-_EVALUATOR = SimpleNamespace(evaluate=lambda step: step)  # an evaluation is told by its step
+_EVALUATOR: Any = SimpleNamespace(evaluate=lambda step: step)  # an evaluation is told by its step
 
 
 def test_each_new_checkpoint_is_evaluated_within_seconds(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,13 +83,13 @@ def _dataset(batch_size: int = 2, box_weight: float = 0.0) -> tf.data.Dataset:
     flags = np.zeros([3, 2], bool)
     batch = Batch(
         inputs=inputs,
-        true_sizes=np.tile(np.int32([32, 30]), [3, 1]),
-        original_sizes=np.tile(np.int32([64, 60]), [3, 1]),
+        true_sizes=np.tile(np.array([32, 30], np.int32), [3, 1]),
+        original_sizes=np.tile(np.array([64, 60], np.int32), [3, 1]),
         source_ids=np.array([b"17", b"b.jpg", b"4"]),
         ground_truth=GroundTruth(
             boxes=padded,
             classes=np.stack([classes, np.zeros_like(classes)], axis=1),
-            weights=np.float32([[1, 0]] * 3),
+            weights=np.array([[1, 0]] * 3, np.float32),
             is_crowd=flags,
             is_difficult=flags,
             areas=np.zeros([3, 2], np.float32),
@@ -109,9 +110,9 @@ def _evaluator(
     *,
     model: Callable[..., Predictions] | None = None,
     dataset_fn: Callable[[], tf.data.Dataset] = _dataset,
-    **changes: object,
+    **changes: Any,
 ) -> Evaluator:
-    preprocess = SimpleNamespace()  # a Batch is preprocessed already
+    preprocess: Any = SimpleNamespace()  # a Batch is preprocessed already
     detector = Detector(model or _Telegraph(), preprocess, _read_message, lambda predictions: (None, None))
     return Evaluator(detector, _Loss(), dataset_fn, _CATEGORIES, directory, _SETTINGS._replace(**changes))
 

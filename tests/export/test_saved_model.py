@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from toy_detector import ANCHORS, CLASSES, KEPT, toy_detector, toy_image
+from tests.toy_detector import ANCHORS, CLASSES, KEPT, toy_detector, toy_image
 
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
@@ -162,12 +162,16 @@ def test_the_checkpoint_holds_the_weights_below_model(exported: dict[str, Path],
     np.testing.assert_array_equal(other.model.cells.kernel, detector.model.cells.kernel)
 
 
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
 def test_an_export_replaces_an_earlier_one(tmp_path: Path) -> None:
     detector = toy_detector()
-    export_saved_model(detector, tmp_path, write_config=lambda path: path.write_text("old") and None)
+    export_saved_model(detector, tmp_path, write_config=lambda path: _write(path, "old"))
     detector.model.cells.kernel.assign(tf.zeros_like(detector.model.cells.kernel))
     (tmp_path / "notes.txt").write_text("mine")
-    model_dir = export_saved_model(detector, tmp_path, write_config=lambda path: path.write_text("new") and None)
+    model_dir = export_saved_model(detector, tmp_path, write_config=lambda path: _write(path, "new"))
     assert {path.name for path in tmp_path.iterdir()} == {"saved_model", "checkpoint", "pipeline.config", "notes.txt"}
     assert (tmp_path / "pipeline.config").read_text() == "new"
     outputs = tf.saved_model.load(str(model_dir))(tf.constant(toy_image(8, 8)[np.newaxis]))

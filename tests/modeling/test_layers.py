@@ -32,7 +32,7 @@ def test_initial_values_follow_seed_and_name() -> None:
 
 
 def test_initial_values_leave_global_generators_alone() -> None:
-    states = []
+    states: list[tuple[float, float]] = []
     for _ in range(2):
         tf.random.set_seed(3)
         np.random.seed(3)

@@ -30,7 +30,7 @@ def recorded(shared: Path) -> Recorded:
 
 
 def normalise(images: np.ndarray) -> tf.Tensor:
-    mean, stddev = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
+    mean, stddev = np.array([123.675, 116.28, 103.53], np.float32), np.array([58.395, 57.12, 57.375], np.float32)
     return tf.constant((images.astype(np.float32) - mean) / stddev)
 
 
@@ -105,8 +105,8 @@ def test_predictions_losses_and_gradients(recorded: Recorded, shared: Path, mode
     expected = {our_name(name): norm for name, norm in norms.items() if our_name(name)}
     actual = {name: float(tf.norm(gradient)) for name, gradient in zip(trainable, gradients, strict=True)}
     assert actual.keys() == expected.keys()
-    # With batch statistics the fusion weights' gradients are small differences of large sums, and those of biases in front of
-    # a batch norm are zero but for rounding.
+    # With batch statistics the fusion weights' gradients are small differences of large sums, and those of biases in
+    # front of a batch norm are zero but for rounding.
     relative, absolute = (1e-4, 0.0) if mode == "eval" else (2e-3, 1e-5 * max(expected.values()))
     for name in actual:
         assert actual[name] == pytest.approx(expected[name], rel=relative, abs=absolute), name
@@ -117,11 +117,10 @@ def test_predictions_losses_and_gradients(recorded: Recorded, shared: Path, mode
             np.testing.assert_array_equal(after[name], before[name])
         return
     sums = dict(zip(loss["train_unpadded/moving_names"], loss["train_unpadded/moving_sum"], strict=True))
-    for name, expected_sum in sums.items():
-        if our_name(name):
-            value = after[our_name(name)]
-            tolerance = 1e-5 * float(np.abs(value).sum())
-            assert value.sum(dtype=np.float64) == pytest.approx(expected_sum, abs=tolerance), name
+    for tfod_name, expected_sum in sums.items():
+        if ours := our_name(tfod_name):
+            tolerance = 1e-5 * float(np.abs(after[ours]).sum())
+            assert after[ours].sum(dtype=np.float64) == pytest.approx(expected_sum, abs=tolerance), ours
 
 
 def box_targets(recorded: Recorded) -> np.ndarray:

@@ -24,6 +24,7 @@ _BACKBONE_LAYERS = {
     "stem_bn": "stem_norm",
 }
 _TOWERS = {"Box": "boxes", "Class": "classes"}
+_CONV_AND_NORM = ("conv", "norm")
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -66,7 +67,7 @@ def checkpoint_names(model: EfficientDet, layer_map: dict[str, str]) -> dict[str
       model: D0.
       layer_map: position in the checkpoint -> name, of the backbone's layers.
     """
-    layers = {our_name(f"{layer}/x").removesuffix("/x"): number for number, layer in layer_map.items()}
+    layers = {str(our_name(f"{layer}/x")).removesuffix("/x"): number for number, layer in layer_map.items()}
     nodes = [node.name for node in (*model.fpn._plan.extra, *model.fpn._plan.nodes)]
     return {name: _checkpoint_name(name, layers, nodes) + _SUFFIX for name in variables(model)}
 
@@ -82,8 +83,8 @@ def _checkpoint_name(name: str, layers: dict[str, str], nodes: list[str]) -> str
             return f"{bifpn}/node_combine_op/{node}/bifpn_combine_weights"
         if rest[0] == "input_0" or place == "P6":
             layer, variable = rest[-2:]
-            return f"{bifpn}/node_input_blocks/{node}/0/1/{'conv norm'.split().index(layer)}/{variable}"
-        return f"{bifpn}/node_post_combine_block/{node}/{1 + 'conv norm'.split().index(rest[0])}/{rest[1]}"
+            return f"{bifpn}/node_input_blocks/{node}/0/1/{_CONV_AND_NORM.index(layer)}/{variable}"
+        return f"{bifpn}/node_post_combine_block/{node}/{1 + _CONV_AND_NORM.index(rest[0])}/{rest[1]}"
     layer, variable = rest
     kind, *numbers = layer.split("_")
     if kind == "conv":

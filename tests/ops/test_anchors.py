@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from efficientdet.ops.anchors import feature_sizes, generate_anchors
 
-RETINA = {"min_level": 3, "max_level": 7, "anchor_scale": 4.0, "aspect_ratios": [1.0, 2.0, 0.5], "scales_per_octave": 3}
+RETINA: dict[str, Any] = {
+    "min_level": 3,
+    "max_level": 7,
+    "anchor_scale": 4.0,
+    "aspect_ratios": [1.0, 2.0, 0.5],
+    "scales_per_octave": 3,
+}
 TFOD = dict(RETINA, order="aspect_major", strides="power_of_two")
 AUTOML = dict(RETINA, order="scale_major", strides="exact")
 
@@ -54,14 +61,26 @@ def test_rows_before_columns_before_the_next_level() -> None:
 
 
 def test_power_of_two_strides_start_on_the_edge_of_a_side_they_do_not_divide() -> None:
-    one = {"min_level": 7, "max_level": 7, "anchor_scale": 1.0, "aspect_ratios": [1.0], "scales_per_octave": 1}
+    one: dict[str, Any] = {
+        "min_level": 7,
+        "max_level": 7,
+        "anchor_scale": 1.0,
+        "aspect_ratios": [1.0],
+        "scales_per_octave": 1,
+    }
     anchors = generate_anchors((320, 256), **one, order="aspect_major", strides="power_of_two")
     centers = (anchors[:, :2] + anchors[:, 2:]) / 2 * [320, 256]
     np.testing.assert_allclose(centers, [(0, 64), (0, 192), (128, 64), (128, 192), (256, 64), (256, 192)], atol=1e-4)
 
 
 def test_exact_strides_divide_an_odd_pyramid_evenly() -> None:
-    one = {"min_level": 7, "max_level": 7, "anchor_scale": 3.0, "aspect_ratios": [1.0], "scales_per_octave": 1}
+    one: dict[str, Any] = {
+        "min_level": 7,
+        "max_level": 7,
+        "anchor_scale": 3.0,
+        "aspect_ratios": [1.0],
+        "scales_per_octave": 1,
+    }
     anchors = generate_anchors((320, 320), **one, order="scale_major", strides="exact")
     np.testing.assert_allclose(anchors[4], [0.0, 0.0, 1.0, 1.0], atol=1e-6)
     np.testing.assert_allclose((anchors[:3, 1] + anchors[:3, 3]) / 2, [1 / 6, 3 / 6, 5 / 6], atol=1e-6)

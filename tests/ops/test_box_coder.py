@@ -39,7 +39,7 @@ def test_an_empty_box_has_finite_codes() -> None:
 
 
 @pytest.mark.parametrize("scales", [TFOD, UNSCALED, BoxScales(2.0, 3.0, 5.0, 7.0)])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_decode_inverts_encode(scales: BoxScales, seed: int) -> None:
     rng = np.random.default_rng(seed)

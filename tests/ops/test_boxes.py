@@ -18,7 +18,7 @@ def test_iou_literals() -> None:
     boxes = tf.constant([[0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
     others = tf.constant([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 3.0, 3.0], [0.0, 2.0, 2.0, 4.0], [0.0, 0.0, 1.0, 2.0]])
     # The same box; 1 of 4 + 4 - 1; touching at a side; half of it. An empty box overlaps nothing.
-    np.testing.assert_allclose(box_ops.iou(boxes, others), [[1, 1 / 7, 0, 0.5], [0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(box_ops.iou(boxes, others), [[1.0, 1 / 7, 0.0, 0.5], [0.0] * 4], rtol=1e-6)
 
 
 def test_iou_of_two_empty_boxes_is_zero() -> None:

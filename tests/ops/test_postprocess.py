@@ -53,7 +53,7 @@ def test_scores() -> None:
     np.testing.assert_allclose(class_scores(logits, TFOD._replace(logit_scale=2.0)), tf.sigmoid(logits / 2))
     np.testing.assert_allclose(class_scores(logits, IDENTITY), logits)
     with pytest.raises(ValueError, match="score_converter is 'softmax'"):
-        class_scores(logits, TFOD._replace(score_converter="softmax"))
+        class_scores(logits, TFOD._replace(score_converter="softmax"))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"logit_scale is 0.0, must be positive"):
         class_scores(logits, TFOD._replace(logit_scale=0.0))
 

@@ -15,7 +15,7 @@ from efficientdet.ops.box_coder import BoxScales
 from efficientdet.ops.targets import TargetAssigner
 from efficientdet.types import Targets
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "scales": BoxScales(10.0, 10.0, 5.0, 5.0),
     "matched_threshold": 0.5,
     "unmatched_threshold": 0.5,

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The smallest detector that trains: one convolution, eight anchors, two classes, batches made from the step's number."""
+"""The smallest detector that trains: a convolution, eight anchors, two classes, batches made from the step's number."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def make_batch(step: int, batch_size: int = 4) -> Batch:
         box_weights=(matched >= 0).astype(np.float32),
     )
     truth = GroundTruth(
-        boxes=np.tile(np.float32([0.1, 0.1, 0.9, 0.9]), [batch_size, 1, 1]),
+        boxes=np.tile(np.array([0.1, 0.1, 0.9, 0.9], np.float32), [batch_size, 1, 1]),
         classes=np.zeros([batch_size, 1], np.int32),
         weights=np.ones([batch_size, 1], np.float32),
         is_crowd=np.zeros([batch_size, 1], bool),

@@ -60,7 +60,7 @@ def test_they_recognise_a_bear(shared: Path) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     path = weights("lite0")
-    with pytest.raises(CheckpointError, match="does not fit the backbone lite2: .* variables differ"):
+    with pytest.raises(CheckpointError, match=r"does not fit the backbone lite2: .* variables differ"):
         load_imagenet_lite(EfficientNet("lite2", endpoints="last_block"), path)
     with pytest.raises(CheckpointError, match="packaged for backbone b0, only for lite0"):
         load_imagenet_lite(EfficientNet("b0"))
@@ -93,7 +93,7 @@ def legacy_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
     class Tensor:
         def __init__(self, strides: tuple[int, ...], offset: int) -> None:
-            self.arguments = (Storage(), offset, (2, 3), strides, False, collections.OrderedDict())
+            self.arguments: tuple[Any, ...] = (Storage(), offset, (2, 3), strides, False, collections.OrderedDict())
 
         def __reduce__(self) -> tuple[Any, ...]:
             return rebuild_tensor, self.arguments

@@ -28,7 +28,7 @@ def _update(average: MovingAverage, optimizer: optimizers.Optimizer, variable: t
 def test_decay_rises_with_the_updates_until_its_limit() -> None:
     variable = tf.Variable([11.0])
     average, optimizer = _average_of(variable, decay=0.3)
-    # decay 2/11: 2/11 * 11 + 9/11 * 22 = 20; decay 3/12: .25 * 20 + .75 * 0 = 5; decay min(.3, 4/13) = .3: 1.5 + 7 = 8.5
+    # decay 2/11: 2/11 * 11 + 9/11 * 22 = 20; 3/12: .25 * 20 + .75 * 0 = 5; min(.3, 4/13) = .3: .3 * 5 + .7 * 10 = 8.5
     assert _update(average, optimizer, variable, 22.0) == pytest.approx(20.0)
     assert _update(average, optimizer, variable, 0.0) == pytest.approx(5.0)
     assert _update(average, optimizer, variable, 10.0) == pytest.approx(8.5)
@@ -47,9 +47,9 @@ def test_averages_take_the_place_of_weights_for_a_while() -> None:
     expected = _update(average, optimizer, variable, 1.0 / 3.0)
     before = variable.numpy()
     with average.applied():
-        assert variable.numpy() == np.float32([expected])
+        assert variable.numpy() == np.float32(expected)
     np.testing.assert_array_equal(variable.numpy(), before)
-    assert optimizer.get_slot(variable, SLOT_NAME).numpy() == np.float32([expected])
+    assert optimizer.get_slot(variable, SLOT_NAME).numpy() == np.float32(expected)
 
 
 def test_weights_come_back_when_the_evaluation_fails() -> None:

@@ -63,8 +63,9 @@ def test_a_cosine_without_warmup_starts_at_its_base() -> None:
 
 
 def test_a_cosine_that_never_decays() -> None:
-    schedule = CosineDecay(0.5, total_steps=4, warmup_steps=2, hold_base_rate_steps=2)
-    assert [float(schedule(step)) for step in range(6)] == [0.0, 0.25, 0.5, 0.5, 0.5, 0.0]
+    for hold in (2, 7):
+        schedule = CosineDecay(0.5, total_steps=4, warmup_steps=2, hold_base_rate_steps=hold)
+        assert [float(schedule(step)) for step in range(6)] == [0.0, 0.25, 0.5, 0.5, 0.5, 0.0]
 
 
 def test_a_staircase_by_hand() -> None:
@@ -102,7 +103,7 @@ def test_schedules_work_inside_a_graph() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=8, hold_base_rate_steps=3), r"total_steps \(10\)"),
+        (lambda: CosineDecay(0.1, total_steps=10, warmup_steps=11), r"total_steps \(10\)"),
         (
             lambda: CosineDecay(0.1, total_steps=10, warmup_steps=2, warmup_learning_rate=0.2),
             r"learning_rate_base \(0.1\)",

@@ -71,9 +71,10 @@ def fit_boxes(
     notes: list[Note] = []
     for index, box in enumerate(boxes):
         clipped = _clip(box, size)
-        if kind := _fault(box, clipped):
+        kind = _fault(box, clipped)
+        if kind is not None:
             notes.append(Note(kind, f"{place}: box {index}, {box}"))
-        if clipped.ymax > clipped.ymin and clipped.xmax > clipped.xmin:
+        if kind in (None, CLIPPED):
             kept.append(clipped)
     return kept, notes
 

@@ -100,7 +100,7 @@ def _is_box(bbox: Any) -> bool:
 
 def _box(item: dict[str, Any], name: str) -> BoxAnnotation:
     x, y, width, height = map(float, item["bbox"])
-    area = item.get("area")
+    area = item.get("area", math.nan)
     known = isinstance(area, int | float) and math.isfinite(area)
     return BoxAnnotation(
         name, y, x, y + height, x + width,

@@ -14,8 +14,9 @@ from PIL import Image, ImageOps
 from efficientdet.data import MAX_PIXELS
 from efficientdet.errors import DataError
 
-# Decoders that may touch an unknown file. MPO is what phones write: a JPEG followed by a second one.
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "GIF")
+# Decoders that may touch an unknown file. The JPEG one also opens MPO, which phones write: a JPEG with a second one
+# behind it.
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 _LOSSY = ("JPEG", "MPO", "WEBP")
 _JPEG_QUALITY = 95
 _ORIENTATION_TAG = 274

@@ -1,8 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Reads Pascal VOC folders: Annotations/*.xml, JPEGImages/, ImageSets/Main/<split>.txt, with any class names.
 
-Box coordinates are taken as they stand. The 2007-2012 challenges counted pixels from 1; the tools that write this format
-today do not, and at the sizes that matter the difference is below what annotators agree on.
+Box coordinates are taken as they stand. The 2007-2012 challenges counted pixels from 1; the tools that write this
+format today do not, and at the sizes that matter the difference is below what annotators agree on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def read_voc(folders: Sequence[Path], split: str | None) -> tuple[list[Annotated
         found: list[AnnotatedImage] = []
         for stem in _stems(folder, split):
             image = _read_picture(folder, stem, prefix=f"{folder.as_posix()}/" if len(folders) > 1 else "")
-            (found if isinstance(image, AnnotatedImage) else notes).append(image)  # type: ignore[attr-defined]
+            if isinstance(image, Note):
+                notes.append(image)
+            else:
+                found.append(image)
         if not found:
             faults = f"; the first: {notes[0].kind}: {notes[0].detail}" if notes else ""
             raise DataError(f"{folder}: no annotated picture{f' in split {split!r}' if split else ''}{faults}")

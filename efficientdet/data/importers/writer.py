@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,8 @@ class Summary:
     def lines(self, max_listed: int) -> Iterator[str]:
         """The summary for people; `max_listed` cases of each kind of note, 0 for all."""
         total = sum(self.boxes_by_class.values())
-        yield f"{self.num_images} pictures ({self.num_without_boxes} without boxes), {total} boxes, {len(self.files)} files"
+        pictures = f"{self.num_images} pictures ({self.num_without_boxes} without boxes)"
+        yield f"{pictures}, {total} boxes, {len(self.files)} files"
         for name, count in sorted(self.boxes_by_class.items()):
             yield f"  {name}: {count} boxes"
         by_kind: dict[str, list[str]] = defaultdict(list)
@@ -134,7 +135,7 @@ def _refuse_leftovers(output_path: Path, paths: Sequence[Path]) -> None:
         raise UsageError(f"{other[0]} is there already, of a run with another number of shards: remove it first")
 
 
-def _prepare_all(images: Sequence[AnnotatedImage], ids: dict[str, int]) -> Iterator[_Record]:
+def _prepare_all(images: Sequence[AnnotatedImage], ids: dict[str, int]) -> Generator[_Record, None, None]:
     """Prepares pictures on every core (decoders release Python's lock) and yields them in order."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for start in range(0, len(images), _PICTURES_IN_FLIGHT):

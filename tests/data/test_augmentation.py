@@ -1,0 +1,156 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Augmentations: geometry by hand, the picture against plain numpy, distribution, determinism, tf.data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from efficientdet.data.augmentation import random_horizontal_flip, random_scale_crop_and_pad_to_square
+from efficientdet.types import Example
+
+
+def _example(height: int = 6, width: int = 8, boxes=((0.25, 0.0, 0.75, 0.5), (0.0, 0.5, 1.0, 1.0))) -> Example:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    count = len(boxes)
+    return Example(
+        image=tf.constant(pixels),
+        boxes=tf.reshape(tf.constant(boxes, tf.float32), [-1, 4]),
+        classes=tf.range(count),
+        weights=tf.ones([count]),
+        is_crowd=tf.zeros([count], tf.bool),
+        is_difficult=tf.range(count) > 0,
+        areas=tf.range(count, dtype=tf.float32) + 10,
+        source_id=tf.constant("x"),
+        original_size=tf.constant([height, width]),
+    )
+
+
+def test_flip_by_hand():
+    example = _example()
+    flipped = random_horizontal_flip(example, tf.constant([1, 2]), probability=1.0)
+    np.testing.assert_array_equal(flipped.image, example.image.numpy()[:, ::-1])
+    np.testing.assert_array_equal(flipped.boxes, [[0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 1.0, 0.5]])
+    kept = random_horizontal_flip(example, tf.constant([1, 2]), probability=0.0)
+    np.testing.assert_array_equal(kept.image, example.image)
+    np.testing.assert_array_equal(kept.boxes, example.boxes)
+
+
+def test_flip_happens_as_often_as_asked():
+    @tf.function
+    def flipped(seed):
+        return random_horizontal_flip(_example(), seed, probability=0.25).boxes[0, 1] > 0
+
+    share = np.mean([flipped(tf.constant([0, i])).numpy() for i in range(800)])
+    assert abs(share - 0.25) < 0.06  # four standard deviations
+
+
+def _numpy_resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, pixel i at i * (input size / output size), borders repeated."""
+
+    def weights(size: int, result: int) -> np.ndarray:
+        position = np.arange(result) * (size / result)
+        low = np.floor(position).astype(int)
+        matrix = np.zeros((result, size))
+        np.add.at(matrix, (np.arange(result), low), 1 - (position - low))
+        np.add.at(matrix, (np.arange(result), np.minimum(low + 1, size - 1)), position - low)
+        return matrix
+
+    rows, columns = weights(image.shape[0], height), weights(image.shape[1], width)
+    return np.einsum("yh,xw,hwc->yxc", rows, columns, image.astype(np.float64))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(3, 40), width=st.integers(3, 40), output=st.integers(4, 30),
+    scale=st.floats(0.1, 2.0), seed=st.integers(0, 1000),
+)  # fmt: skip
+def test_picture_and_boxes_against_numpy(height, width, output, scale, seed):
+    example = _example(height, width)
+    result = random_scale_crop_and_pad_to_square(
+        example, tf.constant([7, seed]), output_size=output, scale_min=scale, scale_max=scale
+    )
+    draws = tf.random.stateless_uniform([3], tf.constant([7, seed])).numpy()
+    factor = np.float32(scale) * np.float32(output) / np.float32(max(height, width))
+    scaled = [max(int(factor * np.float32(side)), 1) for side in (height, width)]
+    offset = [int(np.float32(max(side - output, 0)) * draw) for side, draw in zip(scaled, draws[1:], strict=True)]
+    window = _numpy_resize(example.image.numpy(), *scaled)[offset[0] :, offset[1] :][:output, :output]
+    expected = np.zeros((output, output, 3))
+    expected[: window.shape[0], : window.shape[1]] = window
+    np.testing.assert_allclose(result.image, expected, atol=0.05)
+    moved = (example.boxes.numpy() * (scaled * 2) - offset * 2) / output
+    visible = (moved[:, :2] < 1).all(axis=1) & (moved[:, 2:] > 0).all(axis=1)
+    np.testing.assert_allclose(result.boxes, np.clip(moved, 0, 1)[visible], atol=1e-5)
+    np.testing.assert_array_equal(result.classes, np.flatnonzero(visible))
+    np.testing.assert_array_equal(result.areas, 10 + np.flatnonzero(visible))
+
+
+def test_half_scale_by_hand():
+    boxes = [(0.0, 0.0, 1.0, 1.0), (0.5, 0.25, 1.0, 0.5)]
+    result = random_scale_crop_and_pad_to_square(
+        _example(8, 8, boxes), tf.constant([0, 0]), output_size=8, scale_min=0.5, scale_max=0.5
+    )
+    np.testing.assert_allclose(result.boxes, [[0, 0, 0.5, 0.5], [0.25, 0.125, 0.5, 0.25]])
+    assert not result.image.numpy()[4:].any()  # black, in raw pixel values
+    assert not result.image.numpy()[:, 4:].any()
+    assert result.image.numpy()[:4, :4].any()
+    np.testing.assert_array_equal(result.original_size, [8, 8])
+
+
+def test_boxes_outside_the_window_are_dropped_and_the_rest_clipped():
+    quarters = [(y, x, y + 0.25, x + 0.25) for y in (0.0, 0.25, 0.5, 0.75) for x in (0.0, 0.25, 0.5, 0.75)]
+    seen = set()
+    for seed in range(20):
+        result = random_scale_crop_and_pad_to_square(
+            _example(16, 16, quarters), tf.constant([0, seed]), output_size=16, scale_min=2.0, scale_max=2.0
+        )
+        boxes = result.boxes.numpy()
+        assert ((boxes >= 0) & (boxes <= 1)).all()
+        assert (boxes[:, 2:] > boxes[:, :2]).all()
+        # The window is half as wide as the scaled picture: it meets 2 or 3 of 4 quarters along each axis.
+        assert len(boxes) in (4, 6, 9)
+        np.testing.assert_allclose(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).sum(), 1.0, atol=1e-5)
+        seen.add(len(boxes))
+    assert 9 in seen
+
+
+def test_scale_is_uniform():
+    @tf.function
+    def side(seed):
+        example = _example(40, 40, [(0.0, 0.0, 1.0, 1.0)])
+        return random_scale_crop_and_pad_to_square(example, seed, output_size=100, scale_min=0.2, scale_max=0.8).boxes[
+            0, 2
+        ]
+
+    sides = np.sort([side(tf.constant([3, i])).numpy() for i in range(600)])
+    assert 0.19 <= sides[0] < 0.22
+    assert 0.78 < sides[-1] <= 0.8
+    # Kolmogorov-Smirnov against U(.2, .8); 1.95 / sqrt(n) is the .1 % bound, .01 the truncation to whole pixels.
+    distance = np.abs(sides - np.linspace(0.2, 0.8, len(sides))).max() / 0.6
+    assert distance < 1.95 / np.sqrt(len(sides)) + 0.01 / 0.6
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [random_horizontal_flip, lambda e, s: random_scale_crop_and_pad_to_square(e, s, output_size=16)],
+)
+@pytest.mark.parametrize("boxes", [((0.0, 0.0, 0.5, 0.5),), ()])
+def test_alone_and_inside_tf_data_the_same(augment, boxes):
+    example = _example(20, 30, boxes)
+    seeds = [(1, i) for i in range(6)]
+    inside = tf.data.Dataset.from_tensor_slices(np.int32(seeds)).map(lambda seed: augment(example, seed))
+    for seed, element in zip(seeds, inside, strict=True):
+        alone = augment(example, tf.constant(seed))
+        for left, right in zip(alone, element, strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
+def test_a_sliver_survives_the_smallest_scale():
+    result = random_scale_crop_and_pad_to_square(
+        _example(2, 100), tf.constant([0, 0]), output_size=32, scale_min=0.1, scale_max=0.1
+    )
+    assert result.image.shape == (32, 32, 3)
+    assert result.image.numpy()[0, :3].any()  # 3.2 x 0.064 pixels become 3 x 1

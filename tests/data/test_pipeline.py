@@ -1,0 +1,268 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""The pipeline: order and draws as functions of (seed, epoch, record), exact resume, padding, clear errors."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+from collections import Counter
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.data.augmentation import random_horizontal_flip, random_scale_crop_and_pad_to_square
+from efficientdet.data.label_map import Label, LabelMap
+from efficientdet.data.pipeline import InputPipeline, ReaderSettings
+from efficientdet.data.preprocessing import KeepAspectRatio, Preprocessor
+from efficientdet.data.records import RecordParser
+from efficientdet.errors import DataError
+from efficientdet.types import Batch, Targets
+
+_AUGMENTATIONS = (
+    random_horizontal_flip,
+    functools.partial(random_scale_crop_and_pad_to_square, output_size=24, scale_min=0.5, scale_max=1.5),
+)
+_COUNTS = (5, 0, 3, 4)  # records in each file, 12 in all
+
+
+def _sum_of_boxes(boxes, classes, weights) -> Targets:
+    """Two anchors that hold what reaches the assigner: its rows, and the sums of their values."""
+    return Targets(
+        classes=tf.stack([tf.shape(boxes)[0], tf.reduce_sum(classes)]),
+        class_weights=tf.fill([2], tf.reduce_sum(weights)),
+        box_codes=tf.tile(tf.reduce_sum(boxes, axis=0, keepdims=True), [2, 1]),
+        box_weights=tf.zeros([2]),
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, encode_record, encode_picture, write_tfrecord):
+    folder, number, paths = tmp_path_factory.mktemp("records"), itertools.count(), []
+    for index, count in enumerate(_COUNTS):
+        records = []
+        for _ in range(count):
+            i = next(number)
+            boxes = [(0.1, 0.1 + 0.01 * j, 0.5, 0.6) for j in range(i % 4)]
+            picture = encode_picture(10 + i, 16, seed=i)
+            records.append(encode_record(boxes, encoded=[picture], source_id=[f"{i}".encode()]))
+        paths.append(write_tfrecord(folder / f"{index}.record", records))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def make(files, label_map):
+    def make(batch_size=5, augmentations=_AUGMENTATIONS, seed=1, files=files, **settings) -> InputPipeline:
+        settings = {"shuffle_buffer_size": 4, "num_readers": 2, "read_block_length": 2, **settings}
+        return InputPipeline(
+            files,
+            parse=RecordParser(label_map, num_classes=4),
+            preprocessor=Preprocessor(KeepAspectRatio(24, 24), mean=(0, 0, 0), stddev=(1, 1, 1)),
+            assign_targets=_sum_of_boxes,
+            batch_size=batch_size,
+            augmentations=augmentations,
+            seed=seed,
+            settings=ReaderSettings(**settings),
+        )
+
+    return make
+
+
+def _ids(batches) -> list[int]:
+    return [int(source_id) for batch in batches for source_id in batch.source_ids.numpy()]
+
+
+def _assert_equal(left: list[Batch], right: list[Batch]) -> None:
+    assert len(left) == len(right)
+    for one, other in zip(left, right, strict=True):
+        for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_shapes_and_types(make):
+    spec = make().train_dataset().element_spec
+    assert isinstance(spec, Batch)
+    assert spec.inputs == tf.TensorSpec([5, 24, 24, 3], tf.float32)
+    assert spec.true_sizes == spec.original_sizes == tf.TensorSpec([5, 2], tf.int32)
+    assert spec.source_ids == tf.TensorSpec([5], tf.string)
+    truth = spec.ground_truth
+    assert truth.boxes == tf.TensorSpec([5, 100, 4], tf.float32)
+    assert truth.classes == tf.TensorSpec([5, 100], tf.int32)
+    assert truth.weights == truth.areas == tf.TensorSpec([5, 100], tf.float32)
+    assert truth.is_crowd == truth.is_difficult == tf.TensorSpec([5, 100], tf.bool)
+    assert truth.count == tf.TensorSpec([5], tf.int32)
+
+
+@pytest.fixture(scope="module")
+def straight(make):
+    return list(make().train_dataset().take(15))  # 75 pictures: 6 epochs of 12 and a bit
+
+
+@pytest.mark.parametrize("start", [1, 2, 7, 12])  # inside the first epoch, over its end, later, at the end of one
+def test_resume_equals_the_tail(make, straight, start):
+    _assert_equal(list(make().train_dataset(start).take(15 - start)), straight[start:])
+
+
+def test_each_epoch_holds_each_record_once_in_an_order_of_its_own(make):
+    ids = _ids(make(batch_size=6).train_dataset().take(8))
+    epochs = [ids[i : i + 12] for i in range(0, 48, 12)]
+    assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+    assert all(epoch != sorted(epoch) for epoch in epochs)
+
+
+def test_the_order_depends_on_the_seed_and_on_nothing_else(make, straight):
+    first = straight[:6]
+    tf.random.set_seed(12345)  # hidden state of somebody else
+    try:
+        _assert_equal(list(make().train_dataset().take(6)), first)
+    finally:
+        tf.random.set_seed(None)
+    assert _ids(make(seed=2).train_dataset().take(6)) != _ids(first)
+    assert _ids(make(seed=1 + 2**31).train_dataset().take(6)) != _ids(first)  # the upper bits count too
+
+
+def test_draws_belong_to_record_and_epoch_not_to_place(make):
+    """With another batch size and reading order, a record of an epoch still looks the same."""
+
+    def pictures(pipeline: InputPipeline) -> dict[tuple[int, int], np.ndarray]:
+        batches = itertools.islice(pipeline.train_dataset(), 6)
+        rows = [row for batch in batches for row in zip(batch.source_ids.numpy(), batch.inputs.numpy(), strict=True)]
+        return {(i // 12, int(source_id)): picture for i, (source_id, picture) in enumerate(rows[:24])}
+
+    one, other = pictures(make(batch_size=4)), pictures(make(batch_size=6, shuffle=False))
+    assert one.keys() == other.keys()
+    for key, picture in one.items():
+        np.testing.assert_array_equal(picture, other[key])
+    assert any((one[0, i] != one[1, i]).any() for i in range(12))  # and another epoch draws anew
+
+
+def test_without_shuffling_files_follow_each_other(make):
+    assert _ids(make(shuffle=False).train_dataset().take(4)) == [*range(12), *range(8)]
+
+
+def test_sampling_takes_every_nth_record(make):
+    pipeline = make(batch_size=2, shuffle=False, sample_1_of_n_examples=5)
+    assert pipeline.num_records == 3
+    assert _ids(pipeline.train_dataset().take(3)) == [0, 5, 10, 0, 5, 10]
+    assert _ids(pipeline.train_dataset(1).take(2)) == [10, 0, 5, 10]
+    assert _ids(pipeline.eval_dataset()) == [0, 5, 10]
+
+
+@pytest.mark.parametrize(("drop_remainder", "sizes"), [(True, [5, 5, 5, 5]), (False, [5, 5, 5, 5, 4])])
+def test_a_limited_number_of_epochs(make, drop_remainder, sizes):
+    pipeline = make(num_epochs=2, drop_remainder=drop_remainder)
+    assert [len(batch.source_ids) for batch in pipeline.train_dataset()] == sizes
+    assert [len(batch.source_ids) for batch in pipeline.train_dataset(3)] == sizes[3:]
+    assert list(pipeline.train_dataset(10)) == []
+
+
+def test_evaluation_is_one_plain_pass(make):
+    pipeline = make()
+    batches = list(pipeline.eval_dataset())
+    assert pipeline.num_records == 12
+    assert _ids(batches) == list(range(12))
+    assert [len(batch.source_ids) for batch in batches] == [5, 5, 2]
+    _assert_equal(list(pipeline.eval_dataset()), batches)
+    assert _ids(pipeline.eval_dataset(max_examples=7)) == list(range(7))
+    np.testing.assert_array_equal(batches[0].original_sizes, [[10 + i, 16] for i in range(5)])
+
+
+def test_truth_is_padded_and_moved_into_the_input(make):
+    batch = next(iter(make(max_number_of_boxes=4).eval_dataset()))
+    np.testing.assert_array_equal(batch.ground_truth.count, [0, 1, 2, 3, 0])
+    np.testing.assert_array_equal(batch.true_sizes[3], [20, 24])  # 13 x 16 by a factor of 1.5, 19.5 rounded to even
+    share = np.tile(np.float32([20 / 24, 1.0]), 2)
+    expected = np.float32([(0.1, 0.1 + 0.01 * j, 0.5, 0.6) for j in range(3)]) * share
+    np.testing.assert_allclose(batch.ground_truth.boxes[3, :3], expected, atol=1e-6)
+    assert not batch.ground_truth.boxes[3, 3:].numpy().any()
+    assert not batch.ground_truth.weights[3, 3:].numpy().any()
+    # The assigner saw the three boxes, not the padding.
+    np.testing.assert_array_equal(batch.targets.classes[:, 0], [0, 1, 2, 3, 0])
+    np.testing.assert_allclose(batch.targets.box_codes[3, 0], expected.sum(axis=0), atol=1e-6)
+
+
+def test_more_boxes_than_rows_are_told_and_cut(make, caplog):
+    with caplog.at_level(logging.WARNING):
+        batch = next(iter(make(max_number_of_boxes=2, batch_size=12).eval_dataset()))
+    np.testing.assert_array_equal(batch.ground_truth.count, [0, 1, 2, 2] * 3)
+    assert batch.ground_truth.boxes.shape == (12, 2, 4)
+    np.testing.assert_array_equal(batch.targets.classes[:, 0], [0, 1, 2, 2] * 3)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2  # pictures 3, 7 and 11 have 3 boxes: told at the first and the second
+    assert "1 pictures so far have more than max_number_of_boxes (2)" in lines[0]
+
+
+def test_a_record_without_source_id_is_called_by_its_number(make, tmp_path, encode_record, write_tfrecord):
+    path = write_tfrecord(tmp_path / "x", [encode_record(), encode_record(source_id=None)])
+    assert _ids(make(files=[path]).eval_dataset()) == [7, 1]
+
+
+def test_a_fault_everywhere_is_told_at_once(make, tmp_path, encode_record, write_tfrecord):
+    path = write_tfrecord(tmp_path / "x", [encode_record(boxes=[(10.0, 10.0, 50.0, 60.0)])])
+    with pytest.raises(DataError, match=r"x: record 0 \(source_id '7'\): box is not normalised"):
+        make(files=[path])
+
+
+def test_a_fault_on_the_way_is_explained(make, files, tmp_path, encode_record, write_tfrecord):
+    bad = write_tfrecord(tmp_path / "bad", [encode_record(), encode_record(object__class__text=[b"cow"])])
+    pipeline = make(files=[*files, bad])
+    for dataset in (pipeline.train_dataset().take(4), pipeline.eval_dataset()):
+        with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+            list(dataset)
+        error = pipeline.explain(raised.value)
+        assert isinstance(error, DataError)
+        assert f"{bad}: record 1 (source_id '7')" in str(error)
+
+
+def test_no_records(make, tmp_path, write_tfrecord):
+    with pytest.raises(DataError, match="no record in"):
+        make(files=[write_tfrecord(tmp_path / "x", [])])
+    with pytest.raises(DataError, match="no record in an empty list of files"):
+        make(files=[])
+
+
+def test_a_batch_may_be_larger_than_the_data(make, tmp_path, encode_record, write_tfrecord):
+    path = write_tfrecord(tmp_path / "x", [encode_record(source_id=[b"%d" % i]) for i in range(2)])
+    batches = list(make(files=[path], batch_size=7).train_dataset().take(2))
+    assert Counter(_ids(batches)) == {0: 7, 1: 7}
+    _assert_equal(list(make(files=[path], batch_size=7).train_dataset(1).take(1)), batches[1:])
+
+
+def test_under_a_strategy_the_global_batch_is_split(make):
+    devices = tf.config.list_physical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(len(devices))])
+    expected = _ids(make().train_dataset().take(3))
+    distributed = strategy.experimental_distribute_dataset(make().train_dataset())
+    batches = [next(iterator) for iterator in [iter(distributed)] for _ in range(3)]
+    rows = [part for batch in batches for part in strategy.experimental_local_results(batch.source_ids)]
+    assert [int(source_id) for part in rows for source_id in part.numpy()] == expected
+
+
+def test_bccd_through_the_real_assigner(shared, tmp_path):
+    """The whole way of real pictures, with anchors of D0."""
+    from efficientdet.cli.create_tfrecord import main
+    from efficientdet.ops.box_coder import BoxScales
+    from efficientdet.ops.targets import TargetAssigner
+
+    arguments = f"--format voc --split test --output_path {tmp_path}/x --label_map_path {tmp_path}/map.pbtxt --input"
+    assert main([*arguments.split(), str(shared / "data" / "bccd")]) == 0
+    with np.load(shared / "fixtures" / "tfod_d0_parity.npz") as recorded:
+        anchors = recorded["anchors"]
+    pipeline = InputPipeline(
+        [str(tmp_path / "x")],
+        parse=RecordParser(LabelMap((Label(1, "Platelets"), Label(2, "RBC"), Label(3, "WBC"))), num_classes=3),
+        preprocessor=Preprocessor(KeepAspectRatio(512, 512), mean=(127,) * 3, stddev=(128,) * 3),
+        assign_targets=TargetAssigner(
+            anchors, scales=BoxScales(10, 10, 5, 5), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
+        ),
+        batch_size=8,
+    )
+    counts, matched = 0, 0
+    for batch in pipeline.eval_dataset():
+        counts += int(tf.reduce_sum(batch.ground_truth.count))
+        matched += int(tf.math.count_nonzero(batch.targets.classes >= 0))
+        assert np.isfinite(batch.targets.box_codes).all()
+    assert (pipeline.num_records, counts) == (72, 945)
+    assert matched > 945

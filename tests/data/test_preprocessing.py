@@ -1,0 +1,113 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Resizing, normalising and padding, against TFOD's recorded numbers and against literals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, resize_bilinear
+
+_MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def _d0(**changes) -> Preprocessor:
+    return Preprocessor(KeepAspectRatio(512, 512, **changes), mean=_MEAN, stddev=_STDDEV)
+
+
+@pytest.fixture(scope="module")
+def recorded(shared):
+    with np.load(shared / "fixtures" / "tfod_d0_parity.npz") as arrays:
+        yield arrays
+
+
+@pytest.mark.parametrize(
+    ("picture", "prepared", "true_shape"),
+    [
+        ("image", "preprocessed", "true_image_shapes"),
+        ("resize/land_image", "resize/land_preprocessed", "resize/land_true_shape"),
+        ("resize/port_image", "resize/port_preprocessed", "resize/port_true_shape"),
+    ],
+)
+def test_parity_with_tfod(recorded, picture, prepared, true_shape):
+    inputs, true_sizes = _d0().preprocess_batch(tf.constant(recorded[picture]))
+    np.testing.assert_allclose(inputs[:, ::4, ::4], recorded[f"{prepared}__rowcol_every4"], atol=1e-4)
+    np.testing.assert_array_equal(true_sizes, recorded[true_shape][:, :2])
+    height, width = true_sizes[0].numpy()
+    assert not inputs.numpy()[:, height:].any()
+    assert not inputs.numpy()[:, :, width:].any()
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    [((333, 500), (341, 512)), ((480, 360), (512, 384)), ((50, 40), (512, 410)), ((1100, 901), (512, 419))],
+)
+def test_sizes_that_tfod_recorded(size, resized):
+    np.testing.assert_array_equal(KeepAspectRatio(512, 512).resized(tf.constant(size)), resized)
+
+
+@pytest.mark.parametrize(
+    ("size", "resized"),
+    # Bounds 300 (shorter side) and 600 (longer): a factor of 3 by the shorter, of 0.5 and 0.6 by the longer side.
+    [((100, 150), (300, 450)), ((150, 100), (450, 300)), ((200, 1200), (100, 600)), ((1000, 100), (600, 60))],
+)
+def test_two_bounds(size, resized):
+    resize = KeepAspectRatio(300, 600)
+    assert resize.input_size == (600, 600)
+    np.testing.assert_array_equal(resize.resized(tf.constant(size)), resized)
+
+
+@given(height=st.integers(1, 3000), width=st.integers(1, 3000))
+def test_a_resized_picture_fits_and_touches(height, width):
+    resized = KeepAspectRatio(320, 320).resized(tf.constant([height, width])).numpy()
+    assert max(resized) == 320
+    assert min(resized) >= 1
+    assert abs(min(resized) - 320 * min(height, width) / max(height, width)) <= 0.51 or min(resized) == 1
+
+
+def test_sampling_positions_are_those_of_tensorflow_1():
+    row = tf.constant([[[[0.0] * 3, [30.0] * 3, [60.0] * 3]]])  # output pixel i lies at i * 3/6
+    resized = resize_bilinear(row, tf.constant([1, 6]))
+    np.testing.assert_allclose(resized[0, 0, :, 0], [0, 15, 30, 45, 60, 60], atol=1e-5)
+
+
+def test_normalisation_and_padding_by_hand():
+    prepare = Preprocessor(KeepAspectRatio(4, 4, (9.0, 8.0, 7.0)), mean=(10, 20, 30), stddev=(2, 5, 10))
+    inputs, true_size = prepare(tf.fill([2, 4, 3], tf.constant(40, tf.uint8)))
+    np.testing.assert_array_equal(true_size, [2, 4])
+    np.testing.assert_allclose(inputs[:2], np.broadcast_to([15.0, 4.0, 1.0], (2, 4, 3)), atol=1e-6)
+    np.testing.assert_allclose(inputs[2:], np.broadcast_to([9.0, 8.0, 7.0], (2, 4, 3)), atol=1e-6)
+
+
+def test_fixed_shape_stretches():
+    prepare = Preprocessor(FixedShape(6, 8), mean=(0, 0, 0), stddev=(1, 1, 1))
+    inputs, true_sizes = prepare.preprocess_batch(tf.zeros([2, 3, 40, 3], tf.uint8))
+    assert inputs.shape == (2, 6, 8, 3)
+    np.testing.assert_array_equal(true_sizes, [[6, 8], [6, 8]])
+    assert prepare.input_size == (6, 8)
+
+
+def test_float_pictures_equal_uint8_ones():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
+    np.testing.assert_array_equal(_d0()(pixels)[0], _d0()(pixels.astype(np.float32))[0])
+
+
+def test_inside_tf_data_with_static_shape():
+    dataset = tf.data.Dataset.from_tensors(tf.zeros([30, 50, 3], tf.uint8)).map(_d0())
+    assert dataset.element_spec[0].shape == (512, 512, 3)
+    assert next(iter(dataset))[0].shape == (512, 512, 3)
+
+
+def test_boxes_follow_the_picture_into_the_padded_frame():
+    boxes = _d0().boxes_in_input(tf.constant([[0.5, 0.5, 1.0, 1.0]]), tf.constant([256, 512]))
+    np.testing.assert_array_equal(boxes, [[0.25, 0.5, 0.5, 1.0]])
+    assert _d0().boxes_in_input(tf.zeros([0, 4]), tf.constant([256, 512])).shape == (0, 4)
+
+
+@pytest.mark.parametrize(("mean", "stddev"), [((1, 2), (1, 1, 1)), ((1, 2, 3), (1, 0, 1)), ((1, 2, 3), (1,))])
+def test_settings_that_make_no_sense(mean, stddev):
+    with pytest.raises(ValueError, match="3 values"):
+        Preprocessor(FixedShape(8, 8), mean=mean, stddev=stddev)
