@@ -126,30 +126,14 @@ class Experiment:
             tf.config.experimental.enable_op_determinism()  # free on a CPU, where it makes a seed repeat bit for bit
         strategy = distribution.choose_strategy()
         distribution.per_replica_batch_size(train.batch_size, strategy)
-        data = build_train_input(config, self.preprocessor, self.assigner)
-        with strategy.scope():
-            model = build_model(config, seed=train.seed)
-            optimizer = build_optimizer(config)
-        if not any(model_dir.glob("ckpt-*.index")):  # else this is a resume, which restores everything
-            load_start_weights(config, model)
-        trainer = Trainer(
-            model=model,
-            loss=build_loss(config),
-            optimizer=optimizer,
-            dataset_fn=data.train_dataset,
-            strategy=strategy,
-            seed=train.seed,
-            settings=TrainerSettings(
-                clip_norm=train.gradient_clipping_by_norm,
-                average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
-                regularize=train.add_regularization_loss,
-            ),
-        )
+        data = self.build_train_input()
+        # Where checkpoints exist this is a resume, which restores everything.
+        trainer = self.build_trainer(strategy, data, with_start_weights=not any(model_dir.glob("ckpt-*.index")))
         checkpoints = TrainingCheckpoints(
-            model_dir, model=model, optimizer=optimizer, max_to_keep=train.max_checkpoints_to_keep
+            model_dir, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=train.max_checkpoints_to_keep
         )
-        self._log_plan(data, model)
-        evaluate = self._evaluation_in_training(trainer, self.detector(model), save_detections)
+        self._log_plan(data, trainer.model)
+        evaluate = self._evaluation_in_training(trainer, save_detections)
         with Progress(train.num_steps, train.batch_size) as progress, _data_errors(data):
             return run_training(
                 trainer,
@@ -160,6 +144,40 @@ class Experiment:
                 summaries=self._training_summaries(),
                 progress=progress,
             )
+
+    def build_train_input(self) -> InputPipeline:
+        """The input of training, as the config's seed orders it."""
+        return build_train_input(self.config, self.preprocessor, self.assigner)
+
+    def build_trainer(
+        self, strategy: tf.distribute.Strategy, data: InputPipeline, *, with_start_weights: bool = False
+    ) -> Trainer:
+        """Builds a trainer with a fresh model.
+
+        Args:
+          strategy: on whose replicas it trains.
+          data: where its batches come from.
+          with_start_weights: load `fine_tune_checkpoint` into the model; the moving averages start there too.
+        """
+        train = self.config.proto.train_config
+        with strategy.scope():
+            model = build_model(self.config, seed=train.seed)
+            optimizer = build_optimizer(self.config)
+        if with_start_weights:
+            load_start_weights(self.config, model)
+        return Trainer(
+            model=model,
+            loss=build_loss(self.config),
+            optimizer=optimizer,
+            dataset_fn=data.train_dataset,
+            strategy=strategy,
+            seed=train.seed,
+            settings=TrainerSettings(
+                clip_norm=train.gradient_clipping_by_norm,
+                average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
+                regularize=train.add_regularization_loss,
+            ),
+        )
 
     def evaluate_continuously(
         self, checkpoint_dir: str | Path, *, timeout: float = 3600, save_detections: bool = False
@@ -237,12 +255,12 @@ class Experiment:
         return evaluator, data
 
     def _evaluation_in_training(
-        self, trainer: Trainer, detector: Detector, save_detections: bool
+        self, trainer: Trainer, save_detections: bool
     ) -> Callable[[int], Mapping[str, float]] | None:
         if not self.config.proto.eval_input_reader:
             _logger.info("the config has no eval_input_reader: nothing is evaluated")
             return None
-        evaluator, data = self._evaluator(detector, save_detections)
+        evaluator, data = self._evaluator(self.detector(trainer.model), save_detections)
         weights = trainer.averaged_weights if self._evaluates_averages else nullcontext
 
         def evaluate(step: int) -> Mapping[str, float]:

@@ -51,7 +51,7 @@ def explain(error: Exception, files: Sequence[str], parse: Callable[[tf.Tensor],
     for file in files:
         if fault := find_fault(file, parse):
             return DataError(str(fault))
-    return DataError(f"the input pipeline failed, though each record alone can be read: {_problem(error)}")
+    return DataError(f"every record can be read, and yet TensorFlow reports: {_problem(error)}")
 
 
 def check_first_record(file: str, parse: Callable[[tf.Tensor], Example]) -> None:

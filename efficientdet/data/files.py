@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from efficientdet.errors import ConfigError, DataError
+from efficientdet.errors import DataError
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +33,18 @@ def resolve_files(patterns: Sequence[str]) -> list[str]:
       The files, each once; those of one glob sorted by name.
 
     Raises:
-      ConfigError: when there is no pattern, one is still a placeholder, or one matches no file.
+      DataError: when there is no pattern, one is still a placeholder, or one matches no file.
     """
     if not patterns:
-        raise ConfigError("no input file is configured: set tf_record_input_reader { input_path: ... }")
+        raise DataError("no input file is configured: set tf_record_input_reader { input_path: ... }")
     files: dict[str, None] = {}
     for pattern in patterns:
         if not pattern or PLACEHOLDER in pattern:
-            raise ConfigError(f"input_path {pattern!r} is still to be configured: name a TFRecord file or a glob")
+            raise DataError(f"input_path {pattern!r} is still to be configured: name a TFRecord file or a glob")
         # A name that exists is meant literally, even when it holds a character that globs give a meaning.
         matches = [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern)))
         if not matches:
-            raise ConfigError(f"input_path {pattern!r} matches no file (working directory {os.getcwd()})")
+            raise DataError(f"input_path {pattern!r} matches no file (working directory {os.getcwd()})")
         files.update(dict.fromkeys(matches))
     _warn_of_incomplete_shards(list(files))
     return list(files)

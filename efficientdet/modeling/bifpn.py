@@ -18,6 +18,7 @@ from efficientdet.modeling.scaling import CombineMethod
 
 COMBINE_METHODS: tuple[CombineMethod, ...] = get_args(CombineMethod)
 
+Size = tuple["int | tf.Tensor", "int | tf.Tensor"]  # (height, width)
 _ATTENTION_EPSILON = 1e-4  # of fast_attention's normaliser
 
 
@@ -114,21 +115,21 @@ class BiFPN(keras.layers.Layer):
         super().__init__(name=name)
         plan = topology(levels, max_level=max_level, num_iterations=num_iterations)
         self.levels = tuple(range(levels[0], max_level + 1))
-        self.num_filters = num_filters
         self._levels_in = tuple(levels)
         self._plan = plan
-        # What is known of each feature map while the plan is laid: its level and its channels.
+        # What is known of every feature map: its level and its channels.
         known = {f"C{level}": (level, width) for level, width in zip(levels, channels, strict=True)}
         known |= {node.name: (node.level, num_filters) for node in (*plan.extra, *plan.nodes)}
         with tf.name_scope(name):
             self.extra = [
-                Resample(known[node.inputs[0]][1], num_filters, hyperparams=hyperparams, name=node.name)
+                Resample(known[node.inputs[0]][1], num_filters, step=1, hyperparams=hyperparams, name=node.name)
                 for node in plan.extra
             ]
             self.nodes = [
                 FusionNode(
                     [known[source][1] for source in node.inputs],
                     num_filters,
+                    steps=[node.level - known[source][0] for source in node.inputs],
                     combine_method=combine_method,
                     hyperparams=hyperparams,
                     name=node.name,
@@ -150,14 +151,12 @@ class BiFPN(keras.layers.Layer):
         maps = {f"C{level}": feature for level, feature in zip(self._levels_in, features, strict=True)}
         sizes = {level: _size(feature) for level, feature in zip(self._levels_in, features, strict=True)}
         for node, resample in zip(self._plan.extra, self.extra, strict=True):
-            maps[node.name] = max_pool_half(resample(maps[node.inputs[0]], training=training))
-            sizes[node.level] = _size(maps[node.name])
-        level_of = {f"C{level}": level for level in self._levels_in}
-        level_of |= {node.name: node.level for node in (*self._plan.extra, *self._plan.nodes)}
+            height, width = sizes[node.level - 1]
+            sizes[node.level] = (height + 1) // 2, (width + 1) // 2
+            maps[node.name] = resample(maps[node.inputs[0]], size=sizes[node.level], training=training)
         for node, fusion in zip(self._plan.nodes, self.nodes, strict=True):
-            steps = [node.level - level_of[source] for source in node.inputs]
             inputs = [maps[source] for source in node.inputs]
-            maps[node.name] = fusion(inputs, steps=steps, size=sizes[node.level], training=training)
+            maps[node.name] = fusion(inputs, size=sizes[node.level], training=training)
         return tuple(maps[output] for output in self._plan.outputs)
 
 
@@ -169,6 +168,7 @@ class FusionNode(keras.layers.Layer):
         in_channels: Sequence[int],
         filters: int,
         *,
+        steps: Sequence[int],
         combine_method: CombineMethod,
         hyperparams: ConvHyperparams,
         name: str,
@@ -178,8 +178,8 @@ class FusionNode(keras.layers.Layer):
         self._activation = hyperparams.activation
         with tf.name_scope(name):
             self.resamples = [
-                Resample(channels, filters, hyperparams=hyperparams, name=f"input_{number}")
-                for number, channels in enumerate(in_channels)
+                Resample(channels, filters, step=step, hyperparams=hyperparams, name=f"input_{number}")
+                for number, (channels, step) in enumerate(zip(in_channels, steps, strict=True))
             ]
             self.fusion = Fusion(len(in_channels), combine_method, name="fusion")
             self.conv = layers.separable_conv2d(
@@ -195,45 +195,36 @@ class FusionNode(keras.layers.Layer):
                 filters, settings=hyperparams.batch_norm, name="norm"
             )
 
-    def call(
-        self,
-        inputs: Sequence[tf.Tensor],
-        steps: Sequence[int],
-        size: tuple[int | tf.Tensor, int | tf.Tensor],
-        training: bool = False,
-    ) -> tf.Tensor:
+    def call(self, inputs: Sequence[tf.Tensor], size: Size, training: bool = False) -> tf.Tensor:
         """Joins feature maps of neighbouring levels.
 
         Args:
           inputs: float32 [B, H_i, W_i, C_i] each.
-          steps: per input, this node's level minus the input's: -1 (coarser input), 0 or 1 (finer).
           size: (height, width) of this node's level.
           training: whether batch norms use the batch's statistics.
 
         Returns:
           float32 [B, height, width, filters].
         """
-        resampled = []
-        for feature, step, resample in zip(inputs, steps, self.resamples, strict=True):
-            projected = resample(feature, training=training)
-            if step < 0:
-                projected = upsample_to(projected, size)
-            elif step > 0:
-                projected = max_pool_half(projected)
-            resampled.append(projected)
+        resampled = [
+            resample(feature, size=size, training=training)
+            for feature, resample in zip(inputs, self.resamples, strict=True)
+        ]
         x = self.conv(self._activation(self.fusion(resampled)))
         return x if self.norm is None else self.norm(x, training=training)
 
 
 class Resample(keras.layers.Layer):
-    """Brings a feature map to the pyramid's width: 1x1 convolution and batch norm, or nothing if the width is right.
+    """Brings a feature map to the width and then to the size of another level.
 
-    It runs before the change of size, where TFOD has it.
+    Width: 1x1 convolution and batch norm where the channels differ. Size: max-pooling for the next coarser level,
+    nearest neighbour for the next finer one.
     """
 
-    def __init__(self, in_channels: int, filters: int, *, hyperparams: ConvHyperparams, name: str) -> None:
-        """Builds the projection if there is one."""
+    def __init__(self, in_channels: int, filters: int, *, step: int, hyperparams: ConvHyperparams, name: str) -> None:
+        """Builds the projection if there is one; `step` is the target's level minus the input's: -1, 0 or 1."""
         super().__init__(name=name)
+        self._step = step
         self.conv = self.norm = None
         if in_channels == filters:
             return
@@ -249,10 +240,13 @@ class Resample(keras.layers.Layer):
             if hyperparams.batch_norm is not None:
                 self.norm = layers.batch_norm(filters, settings=hyperparams.batch_norm, name="norm")
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """[B, H, W, in_channels] -> [B, H, W, filters]."""
+    def call(self, inputs: tf.Tensor, size: Size, training: bool = False) -> tf.Tensor:
+        """[B, H, W, in_channels] -> [B, *size, filters]."""
         x = inputs if self.conv is None else self.conv(inputs)
-        return x if self.norm is None else self.norm(x, training=training)
+        x = x if self.norm is None else self.norm(x, training=training)
+        if self._step < 0:
+            return upsample_to(x, size)
+        return max_pool_half(x) if self._step > 0 else x
 
 
 class Fusion(keras.layers.Layer):
@@ -291,7 +285,7 @@ def max_pool_half(feature: tf.Tensor) -> tf.Tensor:
     return tf.nn.max_pool2d(feature, 3, 2, "SAME")
 
 
-def upsample_to(feature: tf.Tensor, size: tuple[int | tf.Tensor, int | tf.Tensor]) -> tf.Tensor:
+def upsample_to(feature: tf.Tensor, size: Size) -> tf.Tensor:
     """Resizes to the nearest neighbour above and to the left: doubles pixels, and cuts the last where a size is odd.
 
     Args:
@@ -305,7 +299,7 @@ def upsample_to(feature: tf.Tensor, size: tuple[int | tf.Tensor, int | tf.Tensor
     return tf.raw_ops.ResizeNearestNeighbor(images=feature, size=tf.stack(size))
 
 
-def _size(feature: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
+def _size(feature: tf.Tensor) -> Size:
     """(height, width), as integers where they are known while tracing."""
     dynamic = tf.shape(feature)
     height, width = feature.shape[1], feature.shape[2]

@@ -59,4 +59,4 @@ def test_a_damaged_payload(tmp_path, parse, encode_record, write_tfrecord):
 def test_an_error_without_a_faulty_record(tmp_path, parse, encode_record, write_tfrecord):
     path = write_tfrecord(tmp_path / "x", [encode_record()])
     error = checks.explain(tf.errors.InvalidArgumentError(None, None, "odd\nmore"), [path], parse)
-    assert "each record alone can be read: cannot be read (odd)" in str(error)
+    assert str(error) == "every record can be read, and yet TensorFlow reports: cannot be read (odd)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from efficientdet.data import files
-from efficientdet.errors import ConfigError, DataError
+from efficientdet.errors import DataError
 
 
 def test_globs_are_sorted_and_files_taken_once(tmp_path):
@@ -30,7 +30,7 @@ def test_globs_are_sorted_and_files_taken_once(tmp_path):
     ],
 )
 def test_patterns_that_name_nothing(patterns, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(DataError, match=message):
         files.resolve_files(patterns)
 
 

@@ -1,0 +1,241 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""`make bench`: what a training step, a start, an inference, the input and an export cost on this machine.
+
+Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The data are
+drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from efficientdet.cli.terminal import command
+from efficientdet.config import PipelineConfig, load_config
+from efficientdet.errors import UsageError
+
+_CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_d0_coco.config"
+_NUM_PICTURES = 64
+_CLASSES = 90
+
+Result = dict[str, Any]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of the command."""
+    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--pipeline_config_path", default=str(_CONFIG), metavar="FILE")
+    parser.add_argument("--only", choices=list(_MEASUREMENTS), action="append", help="one measurement; may be repeated")
+    parser.add_argument("--repeats", type=int, default=15, metavar="N", help="of each timing (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    return parser
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the measurements and prints a table. Returns the exit code."""
+    flags = build_parser().parse_args(argv)
+    if not Path(flags.pipeline_config_path).is_file():
+        raise UsageError(f"{flags.pipeline_config_path} does not exist: name one with --pipeline_config_path")
+    if flags.worker:
+        config = load_config(flags.pipeline_config_path, [_overrides(Path(flags.folder))])
+        print(json.dumps(_MEASUREMENTS[flags.worker](config, flags.repeats, Path(flags.folder))))
+        return 0
+    results: dict[str, Result] = {}
+    with tempfile.TemporaryDirectory(prefix="efficientdet-bench-") as folder:
+        _write_records(Path(folder))
+        print(f"{'measurement':<12} {'median':>10} {'minimum':>10}   unit")
+        for name in flags.only or _MEASUREMENTS:
+            results[name] = _in_own_process(name, flags, folder)
+            print(_row(name, results[name]), flush=True)
+    if flags.json:
+        Path(flags.json).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _row(name: str, result: Result) -> str:
+    more = ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("median", "min", "unit"))
+    return f"{name:<12} {result['median']:>10.3f} {result['min']:>10.3f}   {result['unit']}{'; ' + more if more else ''}"
+
+
+def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result:
+    words = [sys.executable, "-m", "efficientdet.cli.bench", "--worker", name, "--folder", folder]
+    words += ["--pipeline_config_path", flags.pipeline_config_path, "--repeats", str(flags.repeats)]
+    environment = os.environ | {"EFFICIENTDET_LOG_LEVEL": "ERROR"}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise UsageError(f"the measurement {name!r} failed:\n{done.stderr.strip()}")
+    result: Result = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _overrides(folder: Path) -> str:
+    reader = (
+        f'label_map_path: "{folder}/label_map.pbtxt" tf_record_input_reader {{ input_path: "{folder}/pictures.record" }}'
+    )
+    return (
+        f'train_config {{ seed: 1 batch_size: 2 fine_tune_checkpoint: "" }} train_input_reader {{ {reader} }} '
+        f"eval_input_reader {{ {reader} }}"
+    )
+
+
+def _write_records(folder: Path) -> None:
+    """Draws pictures of 640 x 480 with eight boxes each."""
+    import io
+
+    import numpy as np
+    import tensorflow as tf
+    from PIL import Image
+
+    from efficientdet.data.label_map import Label, write_label_map
+    from efficientdet.data.records import RecordBox, encode_example
+
+    draws = np.random.default_rng(0)
+    names = [f"class_{number}" for number in range(1, _CLASSES + 1)]
+    write_label_map([Label(number, name, "") for number, name in enumerate(names, start=1)], folder / "label_map.pbtxt")
+    with tf.io.TFRecordWriter(str(folder / "pictures.record")) as writer:
+        for number in range(_NUM_PICTURES):
+            # Smooth noise compresses to about 180 kB, the size of COCO's pictures.
+            small = draws.integers(0, 256, (120, 160, 3), np.uint8)
+            pixels = np.asarray(Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC), np.int16)
+            pixels = np.clip(pixels + draws.integers(-6, 7, pixels.shape), 0, 255).astype(np.uint8)
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "JPEG", quality=90)
+            corners = np.sort(draws.uniform(0.0, 1.0, (8, 2, 2)), axis=1)
+            rows = draws.integers(_CLASSES, size=8)
+            boxes = [
+                RecordBox(names[row], int(row) + 1, *map(float, (low[0], low[1], high[0], high[1])), 0.0)
+                for (low, high), row in zip(corners, rows, strict=True)
+            ]
+            writer.write(
+                encode_example(
+                    encoded=file.getvalue(), image_format="jpeg", size=(480, 640),
+                    filename=f"{number}.jpg", source_id=str(number), boxes=boxes,
+                )
+            )  # fmt: skip
+
+
+def _timed(function: Callable[[], Any], repeats: int, *, warm_up: int = 3) -> list[float]:
+    for _ in range(warm_up):
+        function()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _seconds(values: Sequence[float], **more: Any) -> Result:
+    return {"median": statistics.median(values), "min": min(values), "unit": "s", **more}
+
+
+def _peak_memory() -> str:
+    """The process's peak resident memory; VmHWM where the system has it."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return "unknown"
+    kilobytes = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return f"{kilobytes / 1e6:.2f} GB"
+
+
+def _step(config: PipelineConfig, repeats: int, folder: Path) -> Result:
+    """A training step at batch 2, input included."""
+    trainer = _trainer(config)
+    return _seconds(_timed(trainer.train_step, repeats), peak_memory=_peak_memory())
+
+
+def _start(config: PipelineConfig, repeats: int, folder: Path) -> Result:
+    """Process start to the end of the first step: this process has just started."""
+    _trainer(config).train_step()
+    started = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return _seconds([uptime - started])
+
+
+def _trainer(config: PipelineConfig) -> Any:
+    import tensorflow as tf
+
+    from efficientdet.experiment import Experiment
+
+    experiment = Experiment(config)
+    return experiment.build_trainer(tf.distribute.get_strategy(), experiment.build_train_input())
+
+
+def _export(config: PipelineConfig, repeats: int, folder: Path) -> Result:
+    """An export from a fresh model."""
+    from efficientdet.experiment import Experiment
+    from efficientdet.export.saved_model import export_saved_model
+
+    started = time.perf_counter()
+    export_saved_model(_trained_like(Experiment(config)), folder / "export")
+    return _seconds([time.perf_counter() - started])
+
+
+def _inference(config: PipelineConfig, repeats: int, folder: Path) -> Result:
+    """A 480 x 640 picture to boxes, scores and classes, from the SavedModel at batch 1."""
+    import numpy as np
+    import tensorflow as tf
+
+    from efficientdet.experiment import Experiment
+    from efficientdet.export.saved_model import export_saved_model
+
+    if not (folder / "export").exists():
+        export_saved_model(_trained_like(Experiment(config)), folder / "export")
+    detect = tf.saved_model.load(str(folder / "export" / "saved_model")).signatures["detect"]
+    picture = tf.constant(np.random.default_rng(0).integers(0, 256, (1, 480, 640, 3), np.uint8))
+    outputs = ("detection_boxes", "detection_scores", "detection_classes")
+
+    def run() -> None:
+        found = detect(images=picture)
+        for name in outputs:
+            found[name].numpy()
+
+    return _seconds(_timed(run, repeats))
+
+
+def _trained_like(experiment: Any) -> Any:
+    """A detector with random weights whose scores spread as a trained one's do, so that suppression has usual work."""
+    import tensorflow as tf
+
+    from efficientdet.builders.model import build_model
+
+    model = build_model(experiment.config)
+    kernel = model.heads.classes.final.pointwise_kernel
+    kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=1.0))
+    return experiment.detector(model)
+
+
+def _input(config: PipelineConfig, repeats: int, folder: Path) -> Result:
+    """The training input alone: JPEG to augmented batches of 8 with targets."""
+    from efficientdet.experiment import Experiment
+
+    config.proto.train_config.batch_size = 8
+    batches = iter(Experiment(config).build_train_input().train_dataset(0))
+    seconds = _timed(lambda: next(batches), 4 * repeats, warm_up=10)
+    rates = [8 / (sum(seconds[i : i + 4]) / 4) for i in range(0, len(seconds), 4)]
+    return {"median": statistics.median(rates), "min": min(rates), "unit": "images/s"}
+
+
+_MEASUREMENTS: dict[str, Callable[[PipelineConfig, int, Path], Result]] = {
+    "step": _step,
+    "start": _start,
+    "input": _input,
+    "export": _export,
+    "inference": _inference,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
