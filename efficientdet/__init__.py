@@ -11,9 +11,9 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-# Read by TensorFlow when it is first imported. Legacy Keras makes `tf.keras` the tf_keras package (and saves the import of
-# Keras 3). The log level hides what TensorFlow's C++ side prints: at start-up it reports as errors that there is no GPU and
-# that it does not know an attribute of its own; whatever is truly wrong arrives as a Python exception.
+# Read by TensorFlow when it is first imported. Legacy Keras makes `tf.keras` the tf_keras package, and saves the import
+# of Keras 3. The log level hides what TensorFlow's C++ side prints: at start-up it reports as errors that there is no
+# GPU and that it does not know an attribute of its own; whatever is truly wrong arrives as a Python exception.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

@@ -182,7 +182,7 @@ class Experiment:
     def evaluate_continuously(
         self, checkpoint_dir: str | Path, *, timeout: float = 3600, save_detections: bool = False
     ) -> None:
-        """Evaluates each checkpoint of a folder as it appears, until that of the last step, or none for `timeout` seconds.
+        """Evaluates each checkpoint of a folder as it appears: until that of the last step, or none for `timeout`.
 
         Args:
           checkpoint_dir: of a training, which may be going on.

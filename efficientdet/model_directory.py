@@ -23,11 +23,11 @@ _logger = logging.getLogger(__name__)
 
 
 def claim(directory: str | Path, config: PipelineConfig) -> PipelineConfig:
-    """Makes a folder the place of a run: checks what an earlier start left there, and writes the resolved config into it.
+    """Makes a folder the place of a run: checks what an earlier start left there, and writes the resolved config.
 
     Args:
       directory: of the run; made when missing.
-      config: resolved. Where it has no seed, an earlier start's is taken, so that a resume goes on in the same data order.
+      config: resolved. Where it has no seed, an earlier start's is taken: a resume goes on in the same data order.
 
     Returns:
       The config with its seed.
@@ -49,13 +49,13 @@ def claim(directory: str | Path, config: PipelineConfig) -> PipelineConfig:
 
 
 def _compare(directory: Path, earlier: Message, config: Message) -> None:
-    changed = [difference for difference in _differences(earlier, config)]
+    changed = list(_differences(earlier, config))
     fixed = tuple(f"model.ssd.{name}" for name in _FIXED)
     forbidden = [difference for difference in changed if difference.startswith(fixed)]
     if forbidden:
         raise ConfigError(
-            f"{directory} holds a run of another model: {_listing(forbidden)}. Choose another --model_dir, or the config "
-            "that this run was started with"
+            f"{directory} holds a run of another model: {_listing(forbidden)}. Choose another --model_dir, or the "
+            "config that this run was started with"
         )
     if changed:
         _logger.info("the config differs from the one that this run was started with: %s", _listing(changed))

@@ -30,7 +30,8 @@ _FLOORS = [
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
 _CONFIG_ROOMS = {
-    "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks", "config"
+    "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks",
+    "config",
 }  # fmt: skip
 _MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "cli"}
 _LABEL_MAP_PROTO = "efficientdet.protos.string_int_label_map_pb2"

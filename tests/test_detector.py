@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from tests.toy_detector import KEPT, SIDE, ToyPreprocess, toy_detector, toy_image, toy_postprocess
 
 from efficientdet.detector import Detector
 from efficientdet.types import Detections, Predictions
+from tests.toy_detector import KEPT, SIDE, ToyPreprocess, toy_detector, toy_image, toy_postprocess
 
 
 def test_a_call_is_preprocess_then_detect() -> None:

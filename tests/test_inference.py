@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.toy_detector import toy_detector, toy_image
 
 from efficientdet.cli.infer import main
 from efficientdet.errors import DataError, UsageError
@@ -25,6 +24,7 @@ from efficientdet.inference import (
     run_inference,
 )
 from efficientdet.types import Detections
+from tests.toy_detector import toy_detector, toy_image
 
 _ORIENTATION = 0x0112
 

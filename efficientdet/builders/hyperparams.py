@@ -29,7 +29,11 @@ ACTIVATIONS: dict[int, Activation] = {
     _Hyperparams.SWISH: tf.nn.silu,
 }
 
-_FAN_MODES = {_VarianceScaling.FAN_IN: "fan_in", _VarianceScaling.FAN_OUT: "fan_out", _VarianceScaling.FAN_AVG: "fan_avg"}
+_FAN_MODES = {
+    _VarianceScaling.FAN_IN: "fan_in",
+    _VarianceScaling.FAN_OUT: "fan_out",
+    _VarianceScaling.FAN_AVG: "fan_avg",
+}
 
 
 def build_conv_hyperparams(message: _Hyperparams) -> ConvHyperparams:
@@ -41,14 +45,19 @@ def build_conv_hyperparams(message: _Hyperparams) -> ConvHyperparams:
     Returns:
       The settings, with the meaning that TFOD's Keras layers give to them.
     """
-    norm = message.batch_norm if message.HasField("batch_norm") else None
+    decay = message.regularizer.l2_regularizer
+    norm = message.batch_norm
     return ConvHyperparams(
         activation=ACTIVATIONS[message.activation],
-        kernel=KernelSettings(_initializer(message.initializer), message.regularizer.l2_regularizer.weight)
-        if message.regularizer.HasField("l2_regularizer")
-        else KernelSettings(_initializer(message.initializer)),
-        batch_norm=norm and BatchNormSettings(norm.decay, norm.epsilon, norm.center, norm.scale),
-        use_bias=message.force_use_bias or norm is None,
+        kernel=KernelSettings(
+            _initializer(message.initializer),
+            # An absent regularizer is none, though the proto's default weight is 1.
+            l2_weight=decay.weight if message.regularizer.HasField("l2_regularizer") else 0.0,
+        ),
+        batch_norm=BatchNormSettings(norm.decay, norm.epsilon, norm.center, norm.scale)
+        if message.HasField("batch_norm")
+        else None,
+        use_bias=message.force_use_bias,
     )
 
 

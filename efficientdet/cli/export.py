@@ -22,15 +22,24 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--input_type", choices=INPUT_TYPES, default="image_tensor", help="what the signature takes")
-    parser.add_argument("--pipeline_config_path", required=True, metavar="FILE", help="<model_dir>/pipeline.config fits")
+    parser.add_argument(
+        "--pipeline_config_path", required=True, metavar="FILE", help="<model_dir>/pipeline.config fits"
+    )
     parser.add_argument(
         "--trained_checkpoint_dir", required=True, metavar="DIR", help="its latest checkpoint is exported, or name one"
     )
     parser.add_argument("--output_directory", required=True, metavar="DIR")
     parser.add_argument(
-        "--override", "--config_override", action="append", default=[], metavar="TEXT", help="config text merged over the file"
+        "--override",
+        "--config_override",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="config text merged over the file",
     )
-    parser.add_argument("--use_side_inputs", type=boolean, nargs="?", const=True, default=False, help="refused: none here")
+    parser.add_argument(
+        "--use_side_inputs", type=boolean, nargs="?", const=True, default=False, help="refused: none here"
+    )
     for name in _SIDE_INPUTS:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     return parser

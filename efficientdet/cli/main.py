@@ -30,7 +30,9 @@ _COMMANDS = {
 def _usage() -> str:
     width = max(map(len, _COMMANDS)) + 2
     rows = "\n".join(f"  {name:<{width}}{entry.summary}" for name, entry in _COMMANDS.items())
-    return f"usage: efficientdet COMMAND [FLAG ...]\n\ncommands:\n{rows}\n\nefficientdet COMMAND --help lists its flags."
+    return (
+        f"usage: efficientdet COMMAND [FLAG ...]\n\ncommands:\n{rows}\n\nefficientdet COMMAND --help lists its flags."
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

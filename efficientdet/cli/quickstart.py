@@ -20,7 +20,9 @@ _PICTURES_DRAWN = 8
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
     parser = argparse.ArgumentParser(prog="quickstart.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--output_dir", default="runs/quickstart", metavar="DIR", help="must not exist yet, or be a quickstart")
+    parser.add_argument(
+        "--output_dir", default="runs/quickstart", metavar="DIR", help="must not exist yet, or be a quickstart"
+    )
     parser.add_argument("--num_train_steps", metavar="N", help="instead of the config's, for a quick look")
     return parser
 
@@ -36,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     data = _draw_data(root / "data")
     _step("Train Lite0 from its ImageNet backbone, and evaluate on the held-out pictures")
     steps = [f"--num_train_steps={flags.num_train_steps}"] if flags.num_train_steps else []
-    _call(train.main, f"--pipeline_config_path={CONFIG}", f"--model_dir={root / 'model'}", *_data_overrides(data), *steps)
+    _call(
+        train.main, f"--pipeline_config_path={CONFIG}", f"--model_dir={root / 'model'}", *_data_overrides(data), *steps
+    )
     _step("Export a SavedModel")
     _call(
         export.main,

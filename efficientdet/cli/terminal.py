@@ -10,16 +10,22 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from efficientdet.errors import EfficientDetError
 
 USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
 INTERRUPTED = 130  # 128 + SIGINT
 
-Command = Callable[[Sequence[str] | None], int]
+
+class Command(Protocol):
+    """A command's `main`."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> int:
+        """Runs the command with the words after its name (`sys.argv`'s when None) and returns its exit code."""
 
 
-def command(function: Command) -> Command:
+def command(function: Callable[[Sequence[str] | None], int]) -> Command:
     """Wraps a `main`: sets the log up, and shows a user's mistake as one line instead of a traceback."""
 
     @functools.wraps(function)

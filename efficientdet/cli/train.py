@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""`efficientdet train` and `scripts/model_main.py`: TFOD's model_main flags, one process for training and evaluation."""
+"""`efficientdet train` and `scripts/model_main.py`: TFOD's model_main flags, one process to train and evaluate in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 # Flags of TFOD's model_main that are known and refused, with what to do instead.
 _REFUSED = {
-    "eval_on_train_data": "TFOD accepts it and does nothing. To score training pictures, point eval_input_reader at them: "
+    "eval_on_train_data": "TFOD accepts it and does nothing. To score training pictures, let eval_input_reader read them: "
     "--override 'eval_input_reader { tf_record_input_reader { input_path: \"train.record\" } }'",
     "use_tpu": "TPUs are not supported yet",
     "tpu_name": "TPUs are not supported yet",
@@ -26,13 +26,16 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags of TFOD's model_main_tf2, and ours."""
     parser = argparse.ArgumentParser(
         prog="model_main.py",
-        description="Trains EfficientDet from a pipeline config and evaluates it in the same process. With --checkpoint_dir "
-        "it only evaluates: each checkpoint of that folder, as it appears.",
+        description="Trains EfficientDet from a pipeline config and evaluates it in the same process. With "
+        "--checkpoint_dir it only evaluates: each checkpoint of that folder, as it appears.",
         allow_abbrev=False,
     )
     add_config_arguments(parser)
     parser.add_argument(
-        "--model_dir", required=True, metavar="DIR", help="checkpoints, summaries and metrics; an earlier run is resumed"
+        "--model_dir",
+        required=True,
+        metavar="DIR",
+        help="checkpoints, summaries and metrics; an earlier run is resumed",
     )
     parser.add_argument("--num_train_steps", type=_count, metavar="N", help="instead of train_config.num_steps; exact")
     parser.add_argument(
@@ -41,11 +44,23 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--eval_every_n", type=_count, metavar="N", help="instead of eval_config.interval_steps")
     parser.add_argument("--checkpoint_dir", metavar="DIR", help="evaluate the checkpoints of this folder, do not train")
     parser.add_argument(
-        "--eval_timeout", type=float, default=3600, metavar="SECONDS", help="stop after so long without a new checkpoint"
+        "--eval_timeout",
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="stop after so long without a new checkpoint",
     )
-    parser.add_argument("--sample_1_of_n_eval_examples", type=_count, metavar="N", help="evaluate every N-th picture only")
     parser.add_argument(
-        "--record_summaries", type=boolean, nargs="?", const=True, default=True, metavar="BOOL", help="TensorBoard files"
+        "--sample_1_of_n_eval_examples", type=_count, metavar="N", help="evaluate every N-th picture only"
+    )
+    parser.add_argument(
+        "--record_summaries",
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=True,
+        metavar="BOOL",
+        help="TensorBoard files",
     )
     parser.add_argument(
         "--save_detections", action="store_true", help="write each evaluation's detections as COCO results JSON"

@@ -82,7 +82,12 @@ def test_a_seed_decides_the_initial_weights() -> None:
 @pytest.mark.parametrize(
     ("source", "kind", "error", "rule"),
     [
-        ("efficientnet-lite1", "classification", ConfigError, "must be 'efficientnet-lite0', the backbone of this model"),
+        (
+            "efficientnet-lite1",
+            "classification",
+            ConfigError,
+            "must be 'efficientnet-lite0', the backbone of this model",
+        ),
         ("efficientnet-lite0", "full", ConfigError, 'must be "classification" for an ImageNet backbone'),
         ("/nowhere/ckpt-1", "full", CheckpointError, "/nowhere/ckpt-1 is not a checkpoint"),
     ],

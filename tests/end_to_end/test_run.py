@@ -37,7 +37,11 @@ def run(records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     code = export.main(
-        [f"--pipeline_config_path={run / 'pipeline.config'}", f"--trained_checkpoint_dir={run}", f"--output_directory={folder}"]
+        [
+            f"--pipeline_config_path={run / 'pipeline.config'}",
+            f"--trained_checkpoint_dir={run}",
+            f"--output_directory={folder}",
+        ]
     )
     assert code == 0
     return folder
@@ -91,7 +95,9 @@ def test_a_run_that_was_cut_in_two_ends_with_the_same_weights(run: Path, records
         np.testing.assert_array_equal(value, resumed[name], err_msg=name)
 
 
-def test_another_model_in_the_same_folder_is_refused(run: Path, records: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_model_in_the_same_folder_is_refused(
+    run: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wider = "--override=model { ssd { feature_extractor { bifpn { num_filters: 24 } } } }"
     assert train.main(train_flags(records, run, wider)) == 2
     error = capsys.readouterr().err

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""A config that TFOD's exporter wrote, with TFOD's weights: every part that is built from it against a recorded TFOD run."""
+"""A config that TFOD's exporter wrote, with TFOD's weights: what is built from it against a recorded TFOD run."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ def test_losses_of_our_own_predictions(
         model(inputs, training=False), targets, tf.maximum(loss.num_matched(targets), 1.0)
     )
     assert float(localization) == pytest.approx(float(loss_record[f"eval_{kind}/localization_loss"]), rel=1e-5)
-    # From the recorded predictions the loss is exact to 1e-5 (tests/test_losses.py); here the logits' last bits add to it.
+    # From the recorded predictions it is exact to 1e-5 (tests/test_losses.py); here the logits' last bits add to it.
     assert float(classification) == pytest.approx(float(loss_record[f"eval_{kind}/classification_loss"]), rel=2e-5)

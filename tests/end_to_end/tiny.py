@@ -47,9 +47,10 @@ def draw_records(folder: Path, *, num_train: int = 6, num_val: int = 3) -> Path:
 def data_override(folder: Path) -> str:
     """The override that points both readers at the records of `draw_records`."""
     label_map = json.dumps(str(folder / "label_map.pbtxt"))
-    return " ".join(
-        f"{reader} {{ label_map_path: {label_map} tf_record_input_reader {{ input_path: {json.dumps(str(folder / name))} }} }}"
-        for reader, name in (("train_input_reader", "train.record"), ("eval_input_reader", "val.record"))
+    train, val = (json.dumps(str(folder / name)) for name in ("train.record", "val.record"))
+    return (
+        f"train_input_reader {{ label_map_path: {label_map} tf_record_input_reader {{ input_path: {train} }} }} "
+        f"eval_input_reader {{ label_map_path: {label_map} tf_record_input_reader {{ input_path: {val} }} }}"
     )
 
 

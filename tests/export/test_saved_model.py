@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tests.toy_detector import ANCHORS, CLASSES, KEPT, toy_detector, toy_image
 
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
 from efficientdet.export.saved_model import INPUT_TYPES, export_saved_model
+from tests.toy_detector import ANCHORS, CLASSES, KEPT, toy_detector, toy_image
 
 _RAW = {"detection_anchor_indices", "detection_multiclass_scores", "raw_detection_boxes", "raw_detection_scores"}
 _DECIDED = {"detection_boxes", "detection_scores", "detection_classes", "num_detections"}
