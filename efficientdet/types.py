@@ -8,8 +8,8 @@ Letters in shapes, everywhere in this package:
   K  detections kept                M     rows that ground truth is padded to
 
 Boxes are float32 [..., 4] as (ymin, xmin, ymax, xmax). Classes are 0-based rows (label-map id - 1); ids appear only
-where the outside world is met (records, exported signatures, JSON). Predictions are flat over levels: finest level first,
-then row, column, anchor of the cell.
+where the outside world is met (records, exported signatures, JSON). Predictions are flat over levels: finest level
+first, then row, column, anchor of the cell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """`make bench`: what a training step, a start, an inference, the input and an export cost on this machine.
 
-Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The data
-are drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
+Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The
+data are drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
 """
 
 from __future__ import annotations
