@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 # Flags of TFOD's model_main that are known and refused, with what to do instead.
 _REFUSED = {
-    "eval_on_train_data": "TFOD accepts it and does nothing. To score training images, let eval_input_reader read them: "
+    "eval_on_train_data": "TFOD accepts it and does nothing. To score training images, let eval_input_reader read them:"
     "--override 'eval_input_reader { tf_record_input_reader { input_path: \"train.record\" } }'",
     "use_tpu": "TPUs are not supported yet",
     "tpu_name": "TPUs are not supported yet",
