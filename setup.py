@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -13,7 +14,7 @@ INSTALL_REQUIRES = [
     # Keras 2. On TensorFlow its fused batch norm trains 1.3x faster than Keras 3, and Keras 3 lacks
     # MultiWorkerMirroredStrategy. The minor version has to be TensorFlow's.
     "tf_keras~=2.20.0",
-    # `orbit`, the outer training loop. Its version pins TensorFlow's.
+    # `orbit`, whose trainer interface ours implements, and the augmentation policies. Its version pins TensorFlow's.
     "tf-models-official~=2.20.0",
     # The messages are generated for the 5.29 runtime; 7 has not been tried with TensorFlow 2.20.
     "protobuf>=5.29,<7",
@@ -50,9 +51,11 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted({requirement for group in EXTRAS.values() for requirement in group})
 
+VERSION = re.search(r'^__version__ = "(.+)"$', Path("efficientdet/__init__.py").read_text(), re.MULTILINE)[1]  # type: ignore[index]
+
 setup(
     name="efficientdet",
-    version="0.1.0",
+    version=VERSION,
     description="EfficientDet D0-D7x and Lite0-4 for TensorFlow 2, driven by TFOD-style pipeline configs",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from efficientdet import config_checks, field_paths, field_verdicts
+from efficientdet.atomic_write import replace_atomically
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import ConfigError
 from efficientdet.field_verdicts import Finding
@@ -170,17 +170,7 @@ def write_config(config: PipelineConfig, path: str | os.PathLike[str]) -> None:
     Raises:
       OSError: the file cannot be written.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(format_config(config))
-        os.chmod(name, 0o644)  # mkstemp keeps its files to their owner
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    replace_atomically(path, format_config(config))
 
 
 def _parse(text: str, filename: str) -> tuple[TrainEvalPipelineConfig, dict[str, Position]]:
@@ -215,4 +205,5 @@ def _resolve(config: PipelineConfig) -> list[Finding]:
         text = f"is used instead of train_input_reader.max_number_of_boxes ({reader.max_number_of_boxes})"
         notes.append(Finding("train_config.max_number_of_boxes", text, is_error=False))
         reader.max_number_of_boxes = train.max_number_of_boxes
+    notes += config_checks.eval_reader_notes(config.proto)
     return notes

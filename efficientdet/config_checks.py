@@ -39,6 +39,19 @@ def contradictions(root: Message) -> Iterator[Finding]:
             yield Finding(field_paths.join(path, name), text, is_error=True)
 
 
+def eval_reader_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Finding]:
+    """Yields a note for each field of an evaluation reader that says otherwise than evaluation does."""
+    for index, reader in enumerate(config.eval_input_reader):
+        says = {
+            "shuffle": reader.HasField("shuffle") and reader.shuffle,
+            "num_epochs": reader.num_epochs > 1,
+            "drop_remainder": reader.HasField("drop_remainder") and reader.drop_remainder,
+        }
+        for name in (name for name, differs in says.items() if differs):
+            text = "evaluation reads each record once, in the order of the files, and keeps the last, smaller batch"
+            yield Finding(f"eval_input_reader[{index}].{name}", text, is_error=False)
+
+
 def missing(config: pipeline_pb2.TrainEvalPipelineConfig, purpose: Purpose) -> Iterator[Finding]:
     """Yields an error for everything that `config` leaves open and `purpose` needs.
 
@@ -63,6 +76,9 @@ def _missing_for_training(config: pipeline_pb2.TrainEvalPipelineConfig) -> Itera
         yield Finding("train_config.optimizer", "must be set", is_error=True)
     if train.num_steps == 0:
         yield Finding("train_config.num_steps", "must be positive: training has to end", is_error=True)
+    if config.eval_config.use_moving_averages and not train.optimizer.use_moving_average:
+        text = "needs train_config.optimizer.use_moving_average: training keeps no averages to evaluate without it"
+        yield Finding("eval_config.use_moving_averages", text, is_error=True)
     if _PLACEHOLDER in train.fine_tune_checkpoint:
         yield Finding("train_config.fine_tune_checkpoint", 'must be set to a path, or to "" for none', is_error=True)
     if config.HasField("train_input_reader"):

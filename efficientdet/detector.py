@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -13,13 +14,16 @@ from efficientdet.types import Detections, Predictions
 
 
 class Preprocess(Protocol):
-    """Turns pictures into inputs of the network."""
+    """Turns pictures into inputs of the network, and inputs back into what can be looked at."""
 
     def __call__(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps uint8 or float32 [h, w, 3] to (inputs float32 [H, W, 3], true size int32 [2])."""
 
     def preprocess_batch(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps uint8 or float32 [B, h, w, 3] to (inputs float32 [B, H, W, 3], true sizes int32 [B, 2])."""
+
+    def to_pixels(self, inputs: np.ndarray) -> np.ndarray:
+        """Maps inputs float32 [..., 3] back to RGB, uint8 [..., 3]; size and padding stay."""
 
 
 class Detector(tf.Module):
@@ -29,7 +33,8 @@ class Detector(tf.Module):
     measured is what is shipped.
 
     Attributes:
-      model: the network, a tf_keras model: (inputs, training) -> Predictions.
+      model: the network, a tf_keras model: (inputs, training) -> Predictions; its `regularization_loss()` is the sum of
+        its L2 terms, float32 [].
       preprocess: pictures -> (inputs, true sizes).
       postprocess: (Predictions, true sizes) -> Detections.
       decode: Predictions -> (boxes [B, A, 4], scores [B, A, C]), without a decision.

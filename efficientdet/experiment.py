@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -13,27 +14,25 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet import model_directory
-from efficientdet.builders.evaluation import build_categories, build_evaluation_settings
+from efficientdet.builders.detector import build_detector
+from efficientdet.builders.evaluation import build_categories, build_evaluation_settings, max_eval_images
 from efficientdet.builders.input import build_eval_input, build_label_map, build_preprocessor, build_train_input
 from efficientdet.builders.losses import build_loss, build_target_assigner
 from efficientdet.builders.model import build_anchors, build_model
 from efficientdet.builders.optimizer import build_optimizer
-from efficientdet.builders.postprocessing import build_postprocess_settings
 from efficientdet.builders.weights import load_start_weights
 from efficientdet.config import PipelineConfig, write_config
 from efficientdet.data import checks
-from efficientdet.data.label_map import LabelMap
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
-from efficientdet.errors import CheckpointError
+from efficientdet.errors import UsageError
 from efficientdet.evaluation.continuous import evaluate_continuously
 from efficientdet.evaluation.evaluator import Evaluator
 from efficientdet.export.saved_model import export_saved_model
 from efficientdet.modeling.efficientdet import EfficientDet
-from efficientdet.ops import box_coder
-from efficientdet.ops.postprocess import class_scores, decode_detections
 from efficientdet.ops.targets import TargetAssigner
+from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 from efficientdet.training import checkpoints as checkpoint_files
 from efficientdet.training import distribution
 from efficientdet.training.checkpoints import TrainingCheckpoints
@@ -41,7 +40,7 @@ from efficientdet.training.loop import Intervals, run_training
 from efficientdet.training.progress import Progress
 from efficientdet.training.summaries import TrainingSummaries
 from efficientdet.training.trainer import Trainer, TrainerSettings
-from efficientdet.types import Batch, Predictions
+from efficientdet.types import Batch
 from efficientdet.visualization import draw_batch
 
 _logger = logging.getLogger(__name__)
@@ -83,18 +82,7 @@ class Experiment:
 
     def detector(self, model: EfficientDet) -> Detector:
         """Puts the config's pre- and post-processing around a network."""
-        settings = build_postprocess_settings(self.config, self.preprocessor.input_size)
-
-        def decode(predictions: Predictions) -> tuple[tf.Tensor, tf.Tensor]:
-            boxes = box_coder.decode(predictions.box_codes, self.anchors, settings.box_scales)
-            return boxes, class_scores(predictions.class_logits, settings)
-
-        return Detector(
-            model,
-            self.preprocessor,
-            lambda predictions, true_sizes: decode_detections(predictions, self.anchors, true_sizes, settings),
-            decode,
-        )
+        return build_detector(self.config, model, preprocessor=self.preprocessor, anchors=self.anchors)
 
     def restored_detector(self, checkpoint: str | Path) -> Detector:
         """A detector with the weights of a checkpoint: the averaged ones where `eval_config` says so.
@@ -121,14 +109,15 @@ class Experiment:
         model_dir = self._require_model_dir()
         self.config = config = model_directory.claim(model_dir, self.config)
         train = config.proto.train_config
-        self._check_average_flags()
         if not tf.config.list_physical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()  # free on a CPU, where it makes a seed repeat bit for bit
         strategy = distribution.choose_strategy()
-        distribution.per_replica_batch_size(train.batch_size, strategy)
+        if train.batch_size % strategy.num_replicas_in_sync:
+            rule = f"must be divisible by the {strategy.num_replicas_in_sync} replicas"
+            raise config.error("train_config.batch_size", rule)
         data = self.build_train_input()
         # Where checkpoints exist this is a resume, which restores everything.
-        trainer = self.build_trainer(strategy, data, with_start_weights=not any(model_dir.glob("ckpt-*.index")))
+        trainer = self.build_trainer(strategy, data, with_start_weights=not checkpoint_files.has_checkpoints(model_dir))
         checkpoints = TrainingCheckpoints(
             model_dir, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=train.max_checkpoints_to_keep
         )
@@ -223,8 +212,15 @@ class Experiment:
             self.restored_detector(checkpoint),
             output_directory,
             input_type,
-            write_config=lambda path: write_config(self.config, path),
+            write_config=self._write_export_config,
         )
+
+    def _write_export_config(self, path: Path) -> None:
+        """Writes the config of an export, whose checkpoint holds one set of weights and no averages beside them."""
+        proto = TrainEvalPipelineConfig()
+        proto.CopyFrom(self.config.proto)
+        proto.eval_config.use_moving_averages = False
+        write_config(dataclasses.replace(self.config, proto=proto), path)
 
     @property
     def _evaluates_averages(self) -> bool:
@@ -232,25 +228,20 @@ class Experiment:
 
     def _require_model_dir(self) -> Path:
         if self.model_dir is None:
-            raise CheckpointError("a training needs a model_dir to keep its checkpoints in")
+            raise UsageError("a model_dir is needed, to keep checkpoints, summaries and metrics in")
         return self.model_dir
-
-    def _check_average_flags(self) -> None:
-        if self._evaluates_averages and not self.config.proto.train_config.optimizer.use_moving_average:
-            raise self.config.error(
-                "eval_config.use_moving_averages",
-                "needs train_config.optimizer.use_moving_average: without it training keeps no averages to evaluate",
-            )
 
     def _evaluator(self, detector: Detector, save_detections: bool) -> tuple[Evaluator, InputPipeline]:
         data = build_eval_input(self.config, self.preprocessor, self.assigner)
         evaluator = Evaluator(
             detector,
             build_loss(self.config),
-            data.eval_dataset,
+            functools.partial(data.eval_dataset, max_examples=max_eval_images(self.config)),
             build_categories(build_label_map(self.config, "eval_input_reader[0]")),
             self._require_model_dir() / "eval",
-            build_evaluation_settings(self.config, write_detections=save_detections),
+            build_evaluation_settings(
+                self.config, write_detections=save_detections, write_summaries=self._record_summaries
+            ),
         )
         return evaluator, data
 
@@ -273,11 +264,10 @@ class Experiment:
         if not self._record_summaries:
             return None
         interval = min(_SUMMARY_INTERVAL, max(1, self.config.proto.train_config.num_steps // _SUMMARIES_PER_RUN))
-        names = _names_by_row(build_label_map(self.config, "train_input_reader"))
-        normalization = self.config.proto.model.ssd.feature_extractor.normalization
+        names = build_label_map(self.config, "train_input_reader").names_by_row
 
         def draw(batch: Batch) -> np.ndarray:
-            return draw_batch(batch, names=names, mean=normalization.mean, stddev=normalization.stddev)
+            return draw_batch(batch, to_pixels=self.preprocessor.to_pixels, names=names)
 
         return TrainingSummaries(self._require_model_dir() / "train", interval=interval, draw_batch=draw)
 
@@ -318,7 +308,3 @@ def _data_errors(data: InputPipeline) -> Iterator[None]:
         yield
     except checks.INPUT_ERRORS as error:
         raise data.explain(error) from error
-
-
-def _names_by_row(label_map: LabelMap) -> dict[int, str]:
-    return {id_ - 1: name for id_, name in label_map.display_names.items()}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from efficientdet.data.files import replace_atomically
+from efficientdet.atomic_write import replace_atomically
 from efficientdet.data.importers.images import read_image
 from efficientdet.errors import DataError, UsageError
 from efficientdet.evaluation.coco import ImageIds, coco_results
@@ -28,7 +28,7 @@ from efficientdet.visualization import draw_detections
 if TYPE_CHECKING:
     from efficientdet.detector import Detector
 
-_LOGGER = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # uint8 [h, w, 3] RGB -> detections of that one picture: numpy arrays without a batch dimension.
 DetectFn = Callable[[np.ndarray], Detections]
@@ -177,7 +177,7 @@ def run_inference(
         try:
             image = read_pixels(path)
         except DataError as error:
-            _LOGGER.warning("skipped %s", error)
+            _logger.warning("skipped %s", error)
             skipped.append(str(error))
             continue
         found = _at_least(detect(image), min_score)
@@ -186,7 +186,7 @@ def run_inference(
         drawn.save(target, quality=_JPEG_QUALITY)
         entries = coco_results(image_ids.assign(path.stem), image.shape[:2], found)
         results += [entry | {"file_name": str(path)} for entry in entries]
-        _LOGGER.info("%s: %d detections -> %s", path, len(entries), target)
+        _logger.info("%s: %d detections -> %s", path, len(entries), target)
     replace_atomically(output_dir / "detections.json", json.dumps(results))
     return InferenceSummary(len(paths) - len(skipped), len(results), tuple(skipped))
 

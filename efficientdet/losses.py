@@ -8,12 +8,29 @@ to the *global* batch, which only the trainer sees.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import tensorflow as tf
 
+from efficientdet.ops.box_coder import CODE_SIZE
 from efficientdet.types import Predictions, Targets
 
-_CODE_SIZE = 4
+
+class Loss(Protocol):
+    """What training and evaluation ask of a loss."""
+
+    def num_matched(self, targets: Targets) -> tf.Tensor:
+        """Returns the sum of the weights of the matched anchors, float32 []."""
+
+    def __call__(
+        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns (localization, classification), float32 []: sums over the batch divided by `normalizer`."""
+
+
+def normalizer(num_matched: tf.Tensor) -> tf.Tensor:
+    """What losses are divided by: `Loss.num_matched` summed over the global batch, but 1 at least; float32 []."""
+    return tf.maximum(num_matched, 1.0)
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,8 @@ class FocalLoss:
 
 @dataclass(frozen=True)
 class SmoothL1Loss:
-    """Huber loss: quadratic up to an error of delta, linear with slope delta beyond (TFOD's smooth L1).
+    """Huber loss: quadratic up to an error of delta, linear with slope delta beyond: the smooth L1 loss of
+    the Object Detection API (TFOD).
 
     Attributes:
       delta: where the two meet, in units of the box codes; positive.
@@ -126,8 +144,7 @@ class DetectionLoss:
         Args:
           predictions: of [B, A] anchors.
           targets: of [B, A] anchors.
-          normalizer: float32 [], the larger of 1 and `num_matched` summed over the global batch; unused unless
-            `normalize_by_matches`.
+          normalizer: float32 [], see `normalizer`; unused unless `normalize_by_matches`.
 
         Returns:
           (localization, classification), each float32 [].
@@ -138,5 +155,5 @@ class DetectionLoss:
             classification /= normalizer
             localization /= normalizer
         if self.normalize_loc_by_codesize:
-            localization /= _CODE_SIZE
+            localization /= CODE_SIZE
         return localization * self.localization_weight, classification * self.classification_weight

@@ -14,6 +14,7 @@ first, then row, column, anchor of the cell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -32,6 +33,14 @@ class Example(NamedTuple):
     areas: tf.Tensor  # float32 [N], square pixels of the original picture as annotated (COCO: of the mask)
     source_id: tf.Tensor  # string []
     original_size: tf.Tensor  # int32 [2], (h, w) of the decoded picture
+
+    def box_fields(self) -> dict[str, tf.Tensor]:
+        """The fields with a row per box, by name: those that `GroundTruth` has too."""
+        return {name: value for name, value in self._asdict().items() if name in GroundTruth._fields}
+
+    def map_boxes(self, function: Callable[[tf.Tensor], tf.Tensor]) -> Example:
+        """A copy whose `box_fields` have gone through `function`, each on its own."""
+        return self._replace(**{name: function(value) for name, value in self.box_fields().items()})
 
 
 class GroundTruth(NamedTuple):
@@ -80,6 +89,10 @@ class Losses(NamedTuple):
     classification: tf.Tensor
     regularization: tf.Tensor
     total: tf.Tensor
+
+    def tags(self) -> dict[str, float]:
+        """The losses as numbers, by the tags under which TensorBoard and metrics files show them."""
+        return {f"Loss/{name}_loss": float(value) for name, value in self._asdict().items()}
 
 
 class Detections(NamedTuple):

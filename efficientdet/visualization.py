@@ -8,7 +8,7 @@ batch or its detections are drawn.
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ _HUE_TURN = 0.618033988749895
 _TITLE_COLOUR = (32, 32, 32)
 _TITLE_BACKGROUND = (255, 255, 255)
 _GAP_COLOUR = 255
+_READABLE_SIDE = 640  # pixels; in smaller pictures the smallest legible label hides a good part of an object
 _MAX_HIDDEN = 0.25  # how much a label may cover of others, as a share of its own area
 
 
@@ -47,6 +48,23 @@ def class_colour(row: int) -> tuple[int, int, int]:
     # Brightness takes turns too, so that two hues which come close after a dozen classes still differ.
     red, green, blue = colorsys.hsv_to_rgb((row * _HUE_TURN) % 1.0, 0.85, (1.0, 0.8, 0.6)[row % 3])
     return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """Scales a small picture up, so that labels drawn on it stay small beside its objects.
+
+    Args:
+      image: uint8 [h, w, 3], RGB.
+
+    Returns:
+      uint8 [h', w', 3], whose longer side is 640 pixels; a picture that is as large already is returned as it is.
+    """
+    height, width = image.shape[:2]
+    scale = _READABLE_SIDE / max(height, width)
+    if scale <= 1:
+        return image
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BICUBIC))
 
 
 def draw_boxes(
@@ -123,28 +141,26 @@ def draw_detections(
 
 
 def draw_batch(
-    batch: Batch, *, mean: Sequence[float], stddev: Sequence[float], names: Names = (), max_images: int = 3
+    batch: Batch, *, to_pixels: Callable[[np.ndarray], np.ndarray], names: Names = (), max_images: int = 3
 ) -> np.ndarray:
-    """Draws the first pictures of a batch as the network sees them, with their ground truth.
+    """Draws the first pictures of a batch as the network sees them, padding included, with their ground truth.
 
     Args:
       batch: arrays or eager tensors.
-      mean: per channel, on the scale 0..255, as subtracted in preprocessing.
-      stddev: per channel, on the same scale.
+      to_pixels: maps inputs float32 [n, H, W, 3] back to uint8, see `Preprocessor.to_pixels`.
       names: class row -> name.
       max_images: how many pictures to draw.
 
     Returns:
-      uint8 [n, H, W, 3], n = min(B, max_images).
+      uint8 [n, H', W', 3], n = min(B, max_images); a small input is `enlarged`.
     """
-    inputs = np.asarray(batch.inputs[:max_images])
-    pixels = np.clip(np.rint(inputs * np.asarray(stddev) + np.asarray(mean)), 0, 255).astype(np.uint8)
+    pixels = to_pixels(np.asarray(batch.inputs[:max_images]))
     counts, boxes, classes = (
         np.asarray(values[:max_images])
         for values in (batch.ground_truth.count, batch.ground_truth.boxes, batch.ground_truth.classes)
     )
     drawn = [
-        draw_boxes(image, image_boxes[:count], rows[:count], names=names)
+        draw_boxes(enlarged(image), image_boxes[:count], rows[:count], names=names)
         for image, image_boxes, rows, count in zip(pixels, boxes, classes, counts, strict=True)
     ]
     return np.stack(drawn) if drawn else pixels

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -203,26 +204,25 @@ def test_the_command_runs_a_saved_model(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_the_command_runs_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[object] = []
 
     class Experiment:
-        def __init__(self, config: str) -> None:
+        def __init__(self, config: object) -> None:
             calls.append(config)
 
         def restored_detector(self, checkpoint: str) -> object:
             calls.append(checkpoint)
             return toy_detector()
 
-    config = SimpleNamespace(
-        load_config=lambda path, overrides: (path, tuple(overrides)),
-        validate=lambda config, for_: calls.append(for_),
-    )
-    monkeypatch.setitem(sys.modules, "efficientdet.config", config)
+    def read_config(flags: argparse.Namespace, purpose: str) -> tuple[str, str, list[str]]:
+        return purpose, flags.pipeline_config_path, flags.override
+
+    monkeypatch.setattr("efficientdet.cli.infer.read_config", read_config)
     monkeypatch.setitem(sys.modules, "efficientdet.experiment", SimpleNamespace(Experiment=Experiment))
     image = _save(tmp_path / "a.png", toy_image(40, 56))
     flags = ["--pipeline_config_path", "x.config", "--override", "model {}", "--checkpoint", "run/ckpt-3"]
     assert main([*flags, "--images", str(image), "--output_dir", str(tmp_path / "out")]) == 0
-    assert calls == ["export", ("x.config", ("model {}",)), "run/ckpt-3"]
+    assert calls == [("export", "x.config", ["model {}"]), "run/ckpt-3"]
     assert json.loads((tmp_path / "out" / "detections.json").read_text())
 
 

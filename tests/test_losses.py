@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss
+from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss, normalizer
 from efficientdet.types import Predictions, Targets
 
 FOCAL = FocalLoss(alpha=0.25, gamma=1.5)
@@ -138,6 +138,10 @@ def test_detection_loss_by_hand() -> None:
 
 def test_num_matched_sums_weights() -> None:
     assert detection_loss().num_matched(example()[1]).numpy() == 2.0
+
+
+def test_losses_are_divided_by_the_matches_but_never_by_less_than_one() -> None:
+    assert [float(normalizer(tf.constant(matched))) for matched in (0.0, 0.5, 7.0)] == [1.0, 1.0, 7.0]
 
 
 def test_a_batch_without_boxes_has_a_classification_loss_only() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from efficientdet.types import Batch, Detections, GroundTruth, Targets
-from efficientdet.visualization import class_colour, draw_batch, draw_boxes, draw_detections, side_by_side
+from efficientdet.visualization import class_colour, draw_batch, draw_boxes, draw_detections, enlarged, side_by_side
 
 _GREY = np.full([100, 200, 3], 90, np.uint8)
 
@@ -140,7 +140,6 @@ def test_detections_are_drawn_up_to_their_count() -> None:
 
 def test_a_batch_is_drawn_as_it_was_before_normalisation() -> None:
     pixels = np.full([2, 50, 50, 3], (10, 120, 250), np.float32)
-    mean, stddev = (100.0, 110.0, 120.0), (50.0, 60.0, 70.0)
     truth = GroundTruth(
         boxes=np.array([[[0.4, 0.2, 0.9, 0.9]], [[0.4, 0.2, 0.9, 0.9]]], np.float32),
         classes=np.array([[2], [2]], np.int32),
@@ -152,14 +151,31 @@ def test_a_batch_is_drawn_as_it_was_before_normalisation() -> None:
     )
     none = np.zeros([2, 0], np.float32)
     sizes = np.full([2, 2], 50, np.int32)
-    batch = Batch(
-        (pixels - mean) / stddev, sizes, sizes, np.array([b"a", b"b"]), truth, Targets(none, none, none, none)
-    )
-    drawn = draw_batch(batch, mean=mean, stddev=stddev, names=["cat"])
-    assert drawn.shape == (2, 50, 50, 3)
+    batch = Batch(pixels / 128 - 1, sizes, sizes, np.array([b"a", b"b"]), truth, Targets(none, none, none, none))
+
+    def to_pixels(inputs: np.ndarray) -> np.ndarray:
+        return np.rint((inputs + 1) * 128).astype(np.uint8)
+
+    drawn = draw_batch(batch, to_pixels=to_pixels, names=["cat"])
+    assert drawn.shape == (2, 640, 640, 3)
     assert _has_colour(drawn[0], 2)
     assert (drawn[1] == (10, 120, 250)).all()
-    assert draw_batch(batch, mean=mean, stddev=stddev, max_images=1).shape == (1, 50, 50, 3)
+    assert draw_batch(batch, to_pixels=to_pixels, max_images=1).shape == (1, 640, 640, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((240, 320), (480, 640)), ((512, 300), (640, 375)), ((1, 400), (2, 640)), ((1, 1), (640, 640)), ((1, 641), None)],
+)
+def test_small_pictures_are_enlarged_and_others_left_alone(
+    size: tuple[int, int], expected: tuple[int, int] | None
+) -> None:
+    image = np.full([*size, 3], (10, 120, 250), np.uint8)
+    larger = enlarged(image)
+    assert larger.shape[:2] == (expected or size)
+    assert larger.dtype == np.uint8
+    assert (larger == (10, 120, 250)).all()
+    assert (larger is image) == (expected is None)
 
 
 def test_pictures_stand_side_by_side_under_their_titles() -> None:

@@ -35,6 +35,9 @@ class ToyModel(keras.Model):
         flat = tf.reshape(self.cells(inputs), [-1, CELLS * CELLS, CLASSES + 4])
         return Predictions(flat[..., :CLASSES], flat[..., CLASSES:])
 
+    def regularization_loss(self) -> tf.Tensor:
+        return tf.add_n(self.losses)
+
 
 class ToyPreprocess:
     """Scales the longer side to 64, pads at the bottom and right, maps 0..255 to -1..1."""
@@ -50,6 +53,9 @@ class ToyPreprocess:
         padding = [[0, 0], [0, SIDE - true_size[0]], [0, SIDE - true_size[1]], [0, 0]]
         inputs = tf.ensure_shape(tf.pad(scaled, padding), [None, SIDE, SIDE, 3])
         return inputs, tf.tile(true_size[tf.newaxis], [tf.shape(images)[0], 1])
+
+    def to_pixels(self, inputs: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint((inputs + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
 def toy_decode(predictions: Predictions) -> tuple[tf.Tensor, tf.Tensor]:

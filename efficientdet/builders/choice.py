@@ -3,27 +3,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from efficientdet.config import PipelineConfig
 
 
-def choice(config: PipelineConfig, path: str) -> str:
-    """The name of the alternative that a message of one `oneof` holds.
+def choice(config: PipelineConfig, path: str) -> tuple[str, Any]:
+    """The alternative that a message of one `oneof` holds.
 
     Args:
       config: resolved.
       path: of the message, such as "train_config.optimizer".
 
     Returns:
-      The field's name, such as "momentum_optimizer": the key of a builder's table.
+      The field's name, such as "momentum_optimizer", which is the key of a builder's table, and the message in it.
 
     Raises:
       ConfigError: none is set.
     """
-    message = config.proto
+    message: Any = config.proto
     for part in path.split("."):
         message = getattr(message, part)
     oneof = message.DESCRIPTOR.oneofs[0]
     name = message.WhichOneof(oneof.name)
     if name is None:
         raise config.error(path, f"must hold one of {', '.join(field.name for field in oneof.fields)}")
-    return name
+    return name, getattr(message, name)

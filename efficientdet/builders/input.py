@@ -54,11 +54,9 @@ RESIZERS: dict[str, Callable[[Any], KeepAspectRatio | FixedShape]] = {
 def build_preprocessor(config: PipelineConfig) -> Preprocessor:
     """Builds what brings a picture into the network's input."""
     ssd = config.proto.model.ssd
-    kind = choice(config, "model.ssd.image_resizer")
+    kind, settings = choice(config, "model.ssd.image_resizer")
     normalization = ssd.feature_extractor.normalization
-    return Preprocessor(
-        RESIZERS[kind](getattr(ssd.image_resizer, kind)), mean=normalization.mean, stddev=normalization.stddev
-    )
+    return Preprocessor(RESIZERS[kind](settings), mean=normalization.mean, stddev=normalization.stddev)
 
 
 def build_label_map(config: PipelineConfig, reader: str) -> LabelMap:
@@ -87,19 +85,17 @@ def build_train_input(config: PipelineConfig, preprocessor: Preprocessor, assign
       DataError: the files cannot be used.
     """
     train = config.proto.train_config
-    augmentations = []
-    for index, step in enumerate(train.data_augmentation_options):
-        kind = step.WhichOneof("preprocessing_step")
-        if kind is None:
-            raise config.error(f"train_config.data_augmentation_options[{index}]", "must name an augmentation")
-        augmentations.append(AUGMENTATIONS[kind](getattr(step, kind)))
+    kinds = [step.WhichOneof("preprocessing_step") for step in train.data_augmentation_options]
     return _build(
         config,
         "train_input_reader",
         preprocessor=preprocessor,
         assign_targets=assigner,
         batch_size=train.batch_size,
-        augmentations=augmentations,
+        augmentations=[
+            AUGMENTATIONS[kind](getattr(step, kind))
+            for kind, step in zip(kinds, train.data_augmentation_options, strict=True)
+        ],
         seed=train.seed,
     )
 

@@ -17,7 +17,7 @@ from efficientdet.protos import box_coder_pb2, losses_pb2
 
 
 def _focal(message: losses_pb2.SigmoidFocalClassificationLoss) -> FocalLoss:
-    return FocalLoss(alpha=message.alpha if message.HasField("alpha") else None, gamma=message.gamma)
+    return FocalLoss(alpha=message.alpha, gamma=message.gamma)
 
 
 def _smooth_l1(message: losses_pb2.WeightedSmoothL1LocalizationLoss) -> SmoothL1Loss:
@@ -31,12 +31,11 @@ LOCALIZATION_LOSSES: dict[str, Callable[[Any], SmoothL1Loss]] = {"weighted_smoot
 def build_loss(config: PipelineConfig) -> DetectionLoss:
     """Builds both losses with their weights and normalisers."""
     ssd = config.proto.model.ssd
-    classification, localization = ssd.loss.classification_loss, ssd.loss.localization_loss
-    classification_kind = choice(config, "model.ssd.loss.classification_loss")
-    localization_kind = choice(config, "model.ssd.loss.localization_loss")
+    classification, classification_settings = choice(config, "model.ssd.loss.classification_loss")
+    localization, localization_settings = choice(config, "model.ssd.loss.localization_loss")
     return DetectionLoss(
-        classification=CLASSIFICATION_LOSSES[classification_kind](getattr(classification, classification_kind)),
-        localization=LOCALIZATION_LOSSES[localization_kind](getattr(localization, localization_kind)),
+        classification=CLASSIFICATION_LOSSES[classification](classification_settings),
+        localization=LOCALIZATION_LOSSES[localization](localization_settings),
         classification_weight=ssd.loss.classification_weight,
         localization_weight=ssd.loss.localization_weight,
         normalize_by_matches=ssd.normalize_loss_by_num_matches,

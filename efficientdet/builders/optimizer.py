@@ -79,15 +79,14 @@ def build_optimizer(config: PipelineConfig) -> optimizers.Optimizer:
     Raises:
       ConfigError: no optimizer or no learning rate is chosen.
     """
-    kind = choice(config, "train_config.optimizer")
-    message = getattr(config.proto.train_config.optimizer, kind)
-    return OPTIMIZERS[kind](message, build_schedule(config, f"train_config.optimizer.{kind}.learning_rate"))
+    kind, settings = choice(config, "train_config.optimizer")
+    return OPTIMIZERS[kind](settings, build_schedule(config, f"train_config.optimizer.{kind}.learning_rate"))
 
 
 def build_schedule(config: PipelineConfig, path: str) -> schedules.Schedule:
     """Builds the learning rate as a function of the step; `path` is that of its message."""
-    kind = choice(config, path)
-    message = config.proto
-    for part in (*path.split("."), kind):
-        message = getattr(message, part)
-    return SCHEDULES[kind](message)
+    kind, settings = choice(config, path)
+    try:
+        return SCHEDULES[kind](settings)
+    except ValueError as error:
+        raise config.error(f"{path}.{kind}", str(error)) from None

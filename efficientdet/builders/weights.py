@@ -46,8 +46,6 @@ def load_start_weights(config: PipelineConfig, model: EfficientDet) -> None:
     elif source.startswith(_PACKAGED_PREFIX):
         _load_packaged(config, model)
     else:
-        if kind not in RESTORED_PARTS:
-            raise config.error("train_config.fine_tune_checkpoint_type", f"must be one of {', '.join(RESTORED_PARTS)}")
         restore_parts(RESTORED_PARTS[kind](model), source)
 
 

@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from efficientdet.cli.terminal import command
+from efficientdet.cli.terminal import command, positive_int, reader_override
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.errors import UsageError
 
 _CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_d0_coco.config"
-_NUM_PICTURES = 64
+_NUM_IMAGES = 64
 _CLASSES = 90
 
 Result = dict[str, Any]
@@ -32,10 +32,12 @@ Result = dict[str, Any]
 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
-    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--pipeline_config_path", default=str(_CONFIG), metavar="FILE")
     parser.add_argument("--only", choices=list(_MEASUREMENTS), action="append", help="one measurement; may be repeated")
-    parser.add_argument("--repeats", type=int, default=15, metavar="N", help="of each timing (default: %(default)s)")
+    parser.add_argument(
+        "--repeats", type=positive_int, default=15, metavar="N", help="of each timing (default: %(default)s)"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not Path(flags.pipeline_config_path).is_file():
         raise UsageError(f"{flags.pipeline_config_path} does not exist: name one with --pipeline_config_path")
     if flags.worker:
-        config = load_config(flags.pipeline_config_path, [_overrides(Path(flags.folder))])
+        config = load_config(flags.pipeline_config_path, _overrides(Path(flags.folder)))
         print(json.dumps(_MEASUREMENTS[flags.worker](config, flags.repeats, Path(flags.folder))))
         return 0
     results: dict[str, Result] = {}
@@ -82,13 +84,13 @@ def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result
     return result
 
 
-def _overrides(folder: Path) -> str:
-    paths = json.dumps(f"{folder}/label_map.pbtxt"), json.dumps(f"{folder}/pictures.record")
-    reader = "label_map_path: {} tf_record_input_reader {{ input_path: {} }}".format(*paths)
-    return (
-        f'train_config {{ seed: 1 batch_size: 2 fine_tune_checkpoint: "" }} train_input_reader {{ {reader} }} '
-        f"eval_input_reader {{ {reader} }}"
-    )
+def _overrides(folder: Path) -> list[str]:
+    files = {"label_map": folder / "label_map.pbtxt", "record": folder / "images.record"}
+    return [
+        'train_config { seed: 1 batch_size: 2 fine_tune_checkpoint: "" }',
+        reader_override("train_input_reader", **files),
+        reader_override("eval_input_reader", **files),
+    ]
 
 
 def _write_records(folder: Path) -> None:
@@ -105,8 +107,8 @@ def _write_records(folder: Path) -> None:
     draws = np.random.default_rng(0)
     names = [f"class_{number}" for number in range(1, _CLASSES + 1)]
     write_label_map([Label(number, name, "") for number, name in enumerate(names, start=1)], folder / "label_map.pbtxt")
-    with tf.io.TFRecordWriter(str(folder / "pictures.record")) as writer:
-        for number in range(_NUM_PICTURES):
+    with tf.io.TFRecordWriter(str(folder / "images.record")) as writer:
+        for number in range(_NUM_IMAGES):
             # Smooth noise compresses to about 180 kB, the size of COCO's pictures.
             small = draws.integers(0, 256, (120, 160, 3), np.uint8)
             pixels = np.asarray(Image.fromarray(small).resize((640, 480), Image.Resampling.BICUBIC), np.int16)

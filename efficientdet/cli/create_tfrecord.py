@@ -27,7 +27,6 @@ _SECONDS_BETWEEN_LINES = 10.0  # of progress, where it cannot be drawn over itse
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
     parser = argparse.ArgumentParser(
-        prog="create_tfrecord.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,8 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from efficientdet.cli.terminal import boolean, command
-from efficientdet.config import load_config, validate
+from efficientdet.cli.terminal import add_config_arguments, boolean, command, read_config
 from efficientdet.errors import UsageError
 
 INPUT_TYPES = ("image_tensor", "float_image_tensor", "encoded_image_string_tensor", "tf_example")
@@ -17,26 +16,16 @@ _SIDE_INPUTS = ("side_input_shapes", "side_input_types", "side_input_names")
 def build_parser() -> argparse.ArgumentParser:
     """The flags of TFOD's exporter."""
     parser = argparse.ArgumentParser(
-        prog="export_model.py",
         description="Writes <output_directory>/saved_model, checkpoint/ckpt-0 and pipeline.config.",
         allow_abbrev=False,
     )
     parser.add_argument("--input_type", choices=INPUT_TYPES, default="image_tensor", help="what the signature takes")
-    parser.add_argument(
-        "--pipeline_config_path", required=True, metavar="FILE", help="<model_dir>/pipeline.config fits"
-    )
+    add_config_arguments(parser)
+    parser.add_argument("--config_override", dest="override", action="append", help="TFOD's name of --override")
     parser.add_argument(
         "--trained_checkpoint_dir", required=True, metavar="DIR", help="its latest checkpoint is exported, or name one"
     )
     parser.add_argument("--output_directory", required=True, metavar="DIR")
-    parser.add_argument(
-        "--override",
-        "--config_override",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="config text merged over the file",
-    )
     parser.add_argument(
         "--use_side_inputs", type=boolean, nargs="?", const=True, default=False, help="refused: none here"
     )
@@ -51,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = build_parser().parse_args(argv)
     if flags.use_side_inputs or any(getattr(flags, name) for name in _SIDE_INPUTS):
         raise UsageError("--use_side_inputs: EfficientDet has no side inputs")
-    config = load_config(flags.pipeline_config_path, flags.override)
-    validate(config, for_="export")
+    config = read_config(flags, "export")
 
     from efficientdet.experiment import Experiment
 

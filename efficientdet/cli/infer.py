@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from efficientdet.cli.terminal import add_config_arguments, command
+from efficientdet.cli.terminal import add_config_arguments, command, read_config
 from efficientdet.data.label_map import read_label_map
 from efficientdet.errors import UsageError
 from efficientdet.inference import DetectFn, detect_with_detector, detect_with_saved_model, find_images, run_inference
@@ -17,7 +17,6 @@ SOME_SKIPPED = 1  # exit code: the job is done, but for pictures that could not 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of inference."""
     parser = argparse.ArgumentParser(
-        prog="infer.py",
         description="Detects objects in pictures. Writes an annotated copy of each, and detections.json (COCO results "
         "format, pixels of the original picture). The model comes from --saved_model_dir, or from "
         "--pipeline_config_path with --checkpoint.",
@@ -51,10 +50,7 @@ def _score(text: str) -> float:
 def _detect_function(flags: argparse.Namespace) -> DetectFn:
     if flags.saved_model_dir:
         return detect_with_saved_model(flags.saved_model_dir)
-    from efficientdet.config import load_config, validate
-
-    config = load_config(flags.pipeline_config_path, flags.override)
-    validate(config, for_="export")  # what a detector needs is what an export needs: no data
+    config = read_config(flags, "export")  # what a detector needs is what an export needs: no data
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
 
@@ -74,7 +70,7 @@ def _check_model(flags: argparse.Namespace) -> None:
 def _class_names(label_map_path: str | None) -> dict[int, str]:
     if not label_map_path:
         return {}
-    return {class_id - 1: name for class_id, name in read_label_map(label_map_path).display_names.items()}
+    return read_label_map(label_map_path).names_by_row
 
 
 @command

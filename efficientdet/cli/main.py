@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if entry is None:
         print(f"error: unknown command {words[0]!r}\n\n{_usage()}", file=sys.stderr)
         return 2
+    sys.argv[0] = f"efficientdet {words[0]}"  # what argparse calls the program in its usage line
     module = importlib.import_module(f"efficientdet.cli.{entry.module}")
     return int(module.main(words[1:]))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from efficientdet.cli import create_tfrecord, export, infer, train
-from efficientdet.cli.terminal import Command, command
+from efficientdet.cli.terminal import Command, command, positive_int, reader_override
 from efficientdet.errors import EfficientDetError, UsageError
 
 CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_lite0_shapes.config"
@@ -19,11 +19,13 @@ _PICTURES_DRAWN = 8
 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
-    parser = argparse.ArgumentParser(prog="quickstart.py", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--output_dir", default="runs/quickstart", metavar="DIR", help="must not exist yet, or be a quickstart"
     )
-    parser.add_argument("--num_train_steps", metavar="N", help="instead of the config's, for a quick look")
+    parser.add_argument(
+        "--num_train_steps", type=positive_int, metavar="N", help="instead of the config's, for a quick look"
+    )
     return parser
 
 
@@ -79,11 +81,9 @@ def _draw_data(data: Path) -> Path:
 
 
 def _data_overrides(data: Path) -> list[str]:
-    label_map = json.dumps(str(data / "label_map.pbtxt"))
     readers = {"train_input_reader": "train.record", "eval_input_reader": "val.record"}
     return [
-        f"--override={reader} {{ label_map_path: {label_map} "
-        f"tf_record_input_reader {{ input_path: {json.dumps(str(data / record))} }} }}"
+        f"--override={reader_override(reader, label_map=data / 'label_map.pbtxt', record=data / record)}"
         for reader, record in readers.items()
     ]
 

@@ -4,23 +4,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from google.protobuf import text_format
-
-from efficientdet.cli.terminal import add_config_arguments, command
-from efficientdet.config import load_config
+from efficientdet.cli.terminal import add_config_arguments, command, read_config
+from efficientdet.config import format_config
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the resolved config to stdout and the notes on translated fields to stderr. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="efficientdet show-config", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     add_config_arguments(parser)
     flags = parser.parse_args(argv)
-    config = load_config(flags.pipeline_config_path, flags.override)
-    for note in config.notes:
-        print(f"note: {note}", file=sys.stderr)
-    print(text_format.MessageToString(config.proto), end="")
+    print(format_config(read_config(flags)), end="")
     return 0

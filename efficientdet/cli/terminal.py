@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from efficientdet.config import PipelineConfig, load_config, validate
+from efficientdet.config_checks import Purpose
 from efficientdet.errors import EfficientDetError
+
+_logger = logging.getLogger(__name__)
 
 USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
 INTERRUPTED = 130  # 128 + SIGINT
@@ -65,6 +71,40 @@ def boolean(text: str) -> bool:
     if lowered in ("false", "f", "no", "n", "0"):
         return False
     raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+
+
+def read_config(flags: argparse.Namespace, *purposes: Purpose, overrides: Sequence[str] = ()) -> PipelineConfig:
+    """Loads the config that the flags name, checks that it serves its purposes, and logs what is done differently.
+
+    Args:
+      flags: with the arguments of `add_config_arguments`.
+      purposes: "train", "eval", "export"; a config without evaluation data need not serve "eval" beside "train".
+      overrides: laid over the file after the user's own.
+
+    Raises:
+      ConfigError: see `config.load_config` and `config.validate`.
+    """
+    config = load_config(flags.pipeline_config_path, [*flags.override, *overrides])
+    for purpose in purposes:
+        if purpose != "eval" or "train" not in purposes or config.proto.eval_input_reader:
+            validate(config, for_=purpose)
+    for note in config.notes:
+        _logger.info("%s", note)
+    return config
+
+
+def reader_override(reader: str, *, label_map: Path, record: Path) -> str:
+    """The override text that points a reader ("train_input_reader", "eval_input_reader") at its files."""
+    names, path = json.dumps(str(label_map)), json.dumps(str(record))
+    return f"{reader} {{ label_map_path: {names} tf_record_input_reader {{ input_path: {path} }} }}"
+
+
+def positive_int(text: str) -> int:
+    """Reads a whole number above 0, as a flag's type."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
+    return value
 
 
 def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 
-from efficientdet.cli.terminal import add_config_arguments, boolean, command
-from efficientdet.config import PipelineConfig, load_config, validate
+from efficientdet.cli.terminal import add_config_arguments, boolean, command, positive_int, read_config
+from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
-
-_logger = logging.getLogger(__name__)
 
 # Flags of TFOD's model_main that are known and refused, with what to do instead.
 _REFUSED = {
@@ -25,7 +22,6 @@ _REFUSED = {
 def build_parser() -> argparse.ArgumentParser:
     """The flags of TFOD's model_main_tf2, and ours."""
     parser = argparse.ArgumentParser(
-        prog="model_main.py",
         description="Trains EfficientDet from a pipeline config and evaluates it in the same process. With "
         "--checkpoint_dir it only evaluates: each checkpoint of that folder, as it appears.",
         allow_abbrev=False,
@@ -37,11 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="checkpoints, summaries and metrics; an earlier run is resumed",
     )
-    parser.add_argument("--num_train_steps", type=_count, metavar="N", help="instead of train_config.num_steps; exact")
     parser.add_argument(
-        "--checkpoint_every_n", type=_count, metavar="N", help="instead of train_config.checkpoint_interval_steps"
+        "--num_train_steps", type=positive_int, metavar="N", help="instead of train_config.num_steps; exact"
     )
-    parser.add_argument("--eval_every_n", type=_count, metavar="N", help="instead of eval_config.interval_steps")
+    parser.add_argument(
+        "--checkpoint_every_n", type=positive_int, metavar="N", help="instead of train_config.checkpoint_interval_steps"
+    )
+    parser.add_argument("--eval_every_n", type=positive_int, metavar="N", help="instead of eval_config.interval_steps")
     parser.add_argument("--checkpoint_dir", metavar="DIR", help="evaluate the checkpoints of this folder, do not train")
     parser.add_argument(
         "--eval_timeout",
@@ -51,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="stop after so long without a new checkpoint",
     )
     parser.add_argument(
-        "--sample_1_of_n_eval_examples", type=_count, metavar="N", help="evaluate every N-th picture only"
+        "--sample_1_of_n_eval_examples", type=positive_int, metavar="N", help="evaluate every N-th picture only"
     )
     parser.add_argument(
         "--record_summaries",
@@ -65,11 +63,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--save_detections", action="store_true", help="write each evaluation's detections as COCO results JSON"
     )
-    parser.add_argument("--num_workers", type=_count, default=1, metavar="N", help="only 1 is supported yet")
+    parser.add_argument("--num_workers", type=positive_int, default=1, metavar="N", help="only 1 is supported yet")
     for name, reason in _REFUSED.items():
         parser.add_argument(f"--{name}", nargs="?", const="true", metavar="X", help=f"refused: {reason.split('. ')[0]}")
     # Belongs to --eval_on_train_data and means nothing without it.
-    parser.add_argument("--sample_1_of_n_eval_on_train_examples", type=_count, default=5, help=argparse.SUPPRESS)
+    parser.add_argument("--sample_1_of_n_eval_on_train_examples", type=positive_int, default=5, help=argparse.SUPPRESS)
     return parser
 
 
@@ -78,13 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Trains, or evaluates with `--checkpoint_dir`. Returns the exit code."""
     flags = build_parser().parse_args(argv)
     _refuse(flags)
-    config = load_config(flags.pipeline_config_path, [*flags.override, *_flag_overrides(flags)])
     evaluate_only = flags.checkpoint_dir is not None
-    if not evaluate_only:
-        validate(config, for_="train")
-    if evaluate_only or config.proto.eval_input_reader:
-        validate(config, for_="eval")
-    _log_notes(config)
+    purposes: tuple[Purpose, ...] = ("eval",) if evaluate_only else ("train", "eval")
+    config = read_config(flags, *purposes, overrides=_flag_overrides(flags))
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
 
@@ -96,13 +90,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         experiment.train(save_detections=flags.save_detections)
     return 0
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
-    return value
 
 
 def _refuse(flags: argparse.Namespace) -> None:
@@ -123,8 +110,3 @@ def _flag_overrides(flags: argparse.Namespace) -> list[str]:
         "eval_input_reader {{ sample_1_of_n_examples: {} }}": flags.sample_1_of_n_eval_examples,
     }
     return [text.format(value) for text, value in texts.items() if value is not None]
-
-
-def _log_notes(config: PipelineConfig) -> None:
-    for note in config.notes:
-        _logger.info("%s", note)

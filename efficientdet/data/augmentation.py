@@ -12,7 +12,7 @@ from efficientdet.data.preprocessing import resize_bilinear
 from efficientdet.types import Example
 
 
-def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: float = 0.5) -> Example:
+def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: float) -> Example:
     """Mirrors picture and boxes left to right.
 
     Args:
@@ -30,7 +30,7 @@ def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: fl
 
 
 def random_scale_crop_and_pad_to_square(
-    example: Example, seed: tf.Tensor, *, output_size: int, scale_min: float = 0.1, scale_max: float = 2.0
+    example: Example, seed: tf.Tensor, *, output_size: int, scale_min: float, scale_max: float
 ) -> Example:
     """Scales the picture, cuts a square window out of it at a random place, and pads it with black.
 
@@ -50,12 +50,13 @@ def random_scale_crop_and_pad_to_square(
     Returns:
       Example with a float32 picture [output_size, output_size, 3].
 
-    Reference: TFOD's preprocessing step of the same name; large-scale jitter of Tan et al. 2020 (arXiv:1911.09070).
+    References: the Object Detection API's preprocessing step of the same name; large-scale jitter of Tan et al. 2020
+    (arXiv:1911.09070).
     """
     draws = tf.random.stateless_uniform([3], seed)
     size = tf.cast(tf.shape(example.image)[:2], tf.float32)
     scale = (scale_min + draws[0] * (scale_max - scale_min)) * output_size / tf.reduce_max(size)
-    scaled_size = tf.maximum(tf.cast(scale * size, tf.int32), 1)  # truncated, as TFOD does
+    scaled_size = tf.maximum(tf.cast(scale * size, tf.int32), 1)  # truncated, as in the reference
     room = tf.cast(tf.maximum(scaled_size - output_size, 0), tf.float32)
     offset = tf.cast(room * draws[1:], tf.int32)
     scaled = resize_bilinear(example.image[tf.newaxis], scaled_size)[0]
@@ -73,11 +74,5 @@ def _clip_to_picture(example: Example) -> Example:
     boxes = example.boxes
     inside = tf.reduce_all(boxes[:, :2] < 1.0, axis=1) & tf.reduce_all(boxes[:, 2:] > 0.0, axis=1)
     rows = tf.where(inside)[:, 0]
-    return example._replace(
-        boxes=tf.clip_by_value(tf.gather(boxes, rows), 0.0, 1.0),
-        classes=tf.gather(example.classes, rows),
-        weights=tf.gather(example.weights, rows),
-        is_crowd=tf.gather(example.is_crowd, rows),
-        is_difficult=tf.gather(example.is_difficult, rows),
-        areas=tf.gather(example.areas, rows),
-    )
+    kept = example.map_boxes(lambda values: tf.gather(values, rows))
+    return kept._replace(boxes=tf.clip_by_value(kept.boxes, 0.0, 1.0))

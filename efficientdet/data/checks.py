@@ -15,7 +15,7 @@ from efficientdet.data.records import ERROR_MARKER
 from efficientdet.errors import DataError
 from efficientdet.types import Example
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # The last: TensorFlow quotes a record that is no tf.Example, and Python then fails to decode the message.
 INPUT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, UnicodeDecodeError)
@@ -47,7 +47,7 @@ def explain(error: Exception, files: Sequence[str], parse: Callable[[tf.Tensor],
       files: the pipeline's files.
       parse: its record parser.
     """
-    logger.info("A record is at fault; reading the files again to find it (%d of them)", len(files))
+    _logger.info("A record is at fault; reading the files again to find it (%d of them)", len(files))
     for file in files:
         if fault := find_fault(file, parse):
             return DataError(str(fault))

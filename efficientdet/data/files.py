@@ -14,9 +14,7 @@ from pathlib import Path
 
 from efficientdet.errors import DataError
 
-logger = logging.getLogger(__name__)
-
-PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+_logger = logging.getLogger(__name__)
 
 _SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<total>\d{5})(?P<suffix>.*)$")
 _HEADER_BYTES = 12  # uint64 length, uint32 masked checksum of the length
@@ -33,14 +31,12 @@ def resolve_files(patterns: Sequence[str]) -> list[str]:
       The files, each once; those of one glob sorted by name.
 
     Raises:
-      DataError: when there is no pattern, one is still a placeholder, or one matches no file.
+      DataError: when there is no pattern, or one matches no file.
     """
     if not patterns:
         raise DataError("no input file is configured: set tf_record_input_reader { input_path: ... }")
     files: dict[str, None] = {}
     for pattern in patterns:
-        if not pattern or PLACEHOLDER in pattern:
-            raise DataError(f"input_path {pattern!r} is still to be configured: name a TFRecord file or a glob")
         # A name that exists is meant literally, even when it holds a character that globs give a meaning.
         matches = [pattern] if os.path.isfile(pattern) else sorted(filter(os.path.isfile, glob.glob(pattern)))
         if not matches:
@@ -58,7 +54,7 @@ def _warn_of_incomplete_shards(files: Sequence[str]) -> None:
             shards[match["stem"], match["suffix"], int(match["total"])].add(int(match["index"]))
     for (stem, suffix, total), indices in shards.items():
         if len(indices) < total:
-            logger.warning(
+            _logger.warning(
                 "INCOMPLETE DATA: %d of %d shards (%.0f %%) of %s-*-of-%05d%s were found; the rest is not read",
                 len(indices), total, 100 * len(indices) / total, stem, total, suffix,
             )  # fmt: skip
@@ -123,15 +119,3 @@ def masked_crc32c(data: bytes) -> int:
         crc = _CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def replace_atomically(path: str | Path, text: str) -> None:
-    """Writes a text file so that a reader sees either the old file or the whole new one."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from google.protobuf import text_format
 
-from efficientdet.data.files import PLACEHOLDER, replace_atomically
+from efficientdet.atomic_write import replace_atomically
 from efficientdet.errors import ConfigError
 
 
@@ -76,6 +76,11 @@ class LabelMap:
         """What to show people, by id."""
         return {label.id: label.display_name or label.name for label in self.labels}
 
+    @cached_property
+    def names_by_row(self) -> dict[int, str]:
+        """What to show people, by class row."""
+        return {id_ - 1: name for id_, name in self.display_names.items()}
+
     def rows_by_text(self, use_display_name: bool = False) -> dict[str, int]:
         """Class row for each text that a record may name a class with.
 
@@ -115,8 +120,6 @@ def read_label_map(path: str | Path) -> LabelMap:
     """
     from efficientdet.protos import string_int_label_map_pb2
 
-    if not str(path) or PLACEHOLDER in str(path):
-        raise ConfigError(f"label_map_path {str(path)!r} is still to be configured")
     message = string_int_label_map_pb2.StringIntLabelMap()
     try:
         text_format.Parse(Path(path).read_text(encoding="utf-8"), message)

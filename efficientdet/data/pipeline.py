@@ -21,7 +21,7 @@ from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.errors import DataError
 from efficientdet.types import Batch, Example, GroundTruth, Targets
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 Augmentation = Callable[[Example, tf.Tensor], Example]
 """(example, seed int32 [2]) -> example."""
@@ -32,19 +32,19 @@ Assigner = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Targets]
 _UNBOUNDED = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReaderSettings:
-    """How records are read; the defaults are TFOD's."""
+    """How records are read."""
 
-    shuffle: bool = True  # files and records, anew in each epoch of training
-    shuffle_buffer_size: int = 2048  # records
-    num_readers: int = 64  # files read in turn
-    read_block_length: int = 32  # records read from a file at its turn
-    num_epochs: int = 0  # of training; 0 repeats for ever
-    sample_1_of_n_examples: int = 1
-    drop_remainder: bool = True  # matters to training that ends after num_epochs
-    num_prefetch_batches: int = 2
-    max_number_of_boxes: int = 100  # per picture, M
+    shuffle: bool  # files and records, anew in each epoch of training
+    shuffle_buffer_size: int  # records
+    num_readers: int  # files read in turn
+    read_block_length: int  # records read from a file at its turn
+    num_epochs: int  # of training; 0 repeats for ever
+    sample_1_of_n_examples: int
+    drop_remainder: bool  # matters to training that ends after num_epochs
+    num_prefetch_batches: int
+    max_number_of_boxes: int  # per picture, M
 
 
 class _Record(NamedTuple):
@@ -66,9 +66,9 @@ class InputPipeline:
         preprocessor: Preprocessor,
         assign_targets: Assigner,
         batch_size: int,
+        settings: ReaderSettings,
         augmentations: Sequence[Augmentation] = (),
         seed: int = 0,
-        settings: ReaderSettings | None = None,
     ) -> None:
         """Scans the files, and parses the first record, so that what is wrong everywhere is told at once.
 
@@ -78,9 +78,9 @@ class InputPipeline:
           preprocessor: brings pictures into the network's input.
           assign_targets: gives each anchor its targets.
           batch_size: pictures in a batch, over all replicas.
+          settings: how to read.
           augmentations: for training, in this order.
           seed: 0 to 2**63 - 1.
-          settings: how to read.
 
         Raises:
           DataError: a file is damaged, there is no record in any, or the first one cannot be used.
@@ -92,7 +92,7 @@ class InputPipeline:
         self._batch_size = batch_size
         self._augmentations = tuple(augmentations)
         self._seed = np.array([seed & 0x7FFFFFFF, seed >> 31], np.int64).astype(np.int32)
-        self._settings = settings or ReaderSettings()
+        self._settings = settings
         self._excess = _ExcessBoxes(self._settings.max_number_of_boxes)
         counts = [scan_tfrecord(file) for file in self._files]
         if not sum(counts):
@@ -206,23 +206,21 @@ class InputPipeline:
         source_id = tf.where(example.source_id == "", tf.strings.as_string(index), example.source_id)
         example = self._excess.cut(example, source_id)
         boxes = self._preprocessor.boxes_in_input(example.boxes, true_size)
-        rows = self._settings.max_number_of_boxes
+        truth = example._replace(boxes=boxes).map_boxes(self._pad_rows).box_fields()
         return Batch(
             inputs=inputs,
             true_sizes=true_size,
             original_sizes=example.original_size,
             source_ids=source_id,
-            ground_truth=GroundTruth(
-                boxes=_pad_rows(boxes, rows),
-                classes=_pad_rows(example.classes, rows),
-                weights=_pad_rows(example.weights, rows),
-                is_crowd=_pad_rows(example.is_crowd, rows),
-                is_difficult=_pad_rows(example.is_difficult, rows),
-                areas=_pad_rows(example.areas, rows),
-                count=tf.shape(boxes)[0],
-            ),
+            ground_truth=GroundTruth(**truth, count=tf.shape(boxes)[0]),
             targets=self._assign_targets(boxes, example.classes, example.weights),
         )
+
+    def _pad_rows(self, values: tf.Tensor) -> tf.Tensor:
+        """Zero-pads the first dimension to M."""
+        rows = self._settings.max_number_of_boxes
+        paddings = [[0, rows - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
+        return tf.ensure_shape(tf.pad(values, paddings), [rows, *values.shape[1:]])
 
 
 class _ExcessBoxes:
@@ -243,31 +241,18 @@ class _ExcessBoxes:
         )
         with tf.control_dependencies([report]):
             limit = tf.identity(self._limit)
-        return example._replace(
-            boxes=example.boxes[:limit],
-            classes=example.classes[:limit],
-            weights=example.weights[:limit],
-            is_crowd=example.is_crowd[:limit],
-            is_difficult=example.is_difficult[:limit],
-            areas=example.areas[:limit],
-        )
+        return example.map_boxes(lambda values: values[:limit])
 
     def _report(self, source_id: bytes, count: int) -> bool:
         before = len(self._pictures)
         self._pictures.add(source_id)
         pictures = len(self._pictures)
         if pictures > before and pictures & before == 0:  # the 1st, 2nd, 4th, 8th ... picture
-            logger.warning(
-                "%d pictures so far have more than max_number_of_boxes (%d) boxes and lose the rest; %s has %d",
+            _logger.warning(
+                "%d images so far have more than max_number_of_boxes (%d) boxes and lose the rest; %s has %d",
                 pictures, self._limit, source_id.decode(errors="replace"), count,
             )  # fmt: skip
         return True
-
-
-def _pad_rows(values: tf.Tensor, rows: int) -> tf.Tensor:
-    """Zero-pads the first dimension to `rows`."""
-    paddings = [[0, rows - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
-    return tf.ensure_shape(tf.pad(values, paddings), [rows, *values.shape[1:]])
 
 
 def _plain(function: Callable) -> Callable:

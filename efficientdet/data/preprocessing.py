@@ -56,7 +56,8 @@ class FixedShape(NamedTuple):
 class Preprocessor:
     """Resizes, normalises and pads.
 
-    Normalising is linear, so it is done after resizing, on fewer values than in TFOD's order and with the same result.
+    Normalising is linear, so it is done after resizing, on fewer values than in the order of the
+    Object Detection API (TFOD) and with the same result.
     """
 
     def __init__(self, resize: KeepAspectRatio | FixedShape, *, mean: Sequence[float], stddev: Sequence[float]) -> None:
@@ -73,10 +74,11 @@ class Preprocessor:
         if len(mean) != 3 or len(stddev) != 3 or min(stddev) <= 0:
             raise ValueError(f"mean {list(mean)} and stddev {list(stddev)} must have 3 values each, stddev above 0")
         self._resize = resize
+        self._mean, self._stddev = np.asarray(mean), np.asarray(stddev)
         # A row for the full width: multiplying whole rows is 6 times as fast as broadcasting three channel values.
         width = resize.input_size[1]
-        self._multiplier = np.tile(1.0 / np.asarray(stddev), width).astype(np.float32)
-        self._offset = np.tile(-np.asarray(mean) / np.asarray(stddev), width).astype(np.float32)
+        self._multiplier = np.tile(1.0 / self._stddev, width).astype(np.float32)
+        self._offset = np.tile(-self._mean / self._stddev, width).astype(np.float32)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -108,6 +110,17 @@ class Preprocessor:
         resized = self._normalize(resize_bilinear(images, true_size))
         true_sizes = tf.tile(true_size[tf.newaxis], [tf.shape(images)[0], 1])
         return self._pad(resized), true_sizes
+
+    def to_pixels(self, inputs: np.ndarray) -> np.ndarray:
+        """Undoes the normalisation, to show what the network sees.
+
+        Args:
+          inputs: float32 [..., 3].
+
+        Returns:
+          uint8 [..., 3], rounded and clipped to 0..255.
+        """
+        return np.clip(np.rint(inputs * self._stddev + self._mean), 0, 255).astype(np.uint8)
 
     def boxes_in_input(self, boxes: tf.Tensor, true_size: tf.Tensor) -> tf.Tensor:
         """Moves boxes normalised to the picture into the frame of the padded input; float32 [N, 4] both."""

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Records: tf.Example with the feature keys of the TensorFlow Object Detection API, and the Example that it becomes."""
+"""Records: tf.Example with the feature keys of the Object Detection API (TFOD), and the Example that it becomes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from efficientdet.data.files import replace_atomically
+from efficientdet.atomic_write import replace_atomically
 
 CLASSES = ("circle", "cross", "square", "star", "triangle")
 """The classes; ids are 1, 2, ... in this order."""

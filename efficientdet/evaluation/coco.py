@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from efficientdet.data.files import replace_atomically
+from efficientdet.atomic_write import replace_atomically
 from efficientdet.types import Detections, GroundTruth
 
 METRIC_NAMES = (
@@ -120,7 +120,7 @@ class CocoEvaluation:
 
     def add(
         self, source_id: str, original_size: tuple[int, int], detections: Detections, ground_truth: GroundTruth
-    ) -> int:
+    ) -> None:
         """Adds one picture.
 
         Args:
@@ -128,9 +128,6 @@ class CocoEvaluation:
           original_size: its (height, width) in pixels, as annotated.
           detections: numpy arrays without a batch dimension; boxes normalised to the picture.
           ground_truth: numpy arrays without a batch dimension; boxes normalised to the picture, not the padded input.
-
-        Returns:
-          The id given to the picture.
         """
         height, width = (int(side) for side in original_size)
         image_id = self._image_ids.assign(source_id)
@@ -138,7 +135,6 @@ class CocoEvaluation:
         found = coco_results(image_id, (height, width), detections)
         self._results += [entry for entry in found if entry["category_id"] in self._name_of]
         self._add_truth(image_id, (height, width), ground_truth)
-        return image_id
 
     def _add_truth(self, image_id: int, size: tuple[int, int], truth: GroundTruth) -> None:
         count = int(truth.count)

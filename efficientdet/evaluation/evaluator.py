@@ -9,48 +9,32 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from efficientdet.detector import Detector
 from efficientdet.errors import DataError
-from efficientdet.evaluation.coco import Backend, Category, CocoEvaluation
-from efficientdet.types import Batch, Detections, GroundTruth, Losses, Predictions, Targets
-from efficientdet.visualization import draw_boxes, draw_detections, side_by_side
+from efficientdet.evaluation.coco import Category, CocoEvaluation
+from efficientdet.losses import Loss, normalizer
+from efficientdet.types import Batch, Detections, GroundTruth, Losses
+from efficientdet.visualization import draw_boxes, draw_detections, enlarged, side_by_side
 
-_LOGGER = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_NOTES = 30.0
 
 
-class Loss(Protocol):
-    """What the evaluator asks of a detection loss."""
-
-    def __call__(
-        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns (localization, classification), float32 [] each, divided by the normaliser."""
-
-    def num_matched(self, targets: Targets) -> tf.Tensor:
-        """Returns the sum of the box weights, float32 []."""
-
-
 class EvaluationSettings(NamedTuple):
-    """How to evaluate; the defaults are TFOD's (eval.proto) where it has the setting."""
+    """What to compute, draw and write."""
 
-    pixel_mean: Sequence[
-        float
-    ]  # per channel, 0..255: what preprocessing subtracted, to get the pictures back for drawing
-    pixel_stddev: Sequence[float]
-    num_visualizations: int = 10
-    min_score: float = 0.5  # of a box drawn; the metrics see every detection
-    max_boxes: int = 20  # drawn in a picture
-    max_images: int | None = None  # evaluate the first so many; None for all
-    per_category: bool = False
-    write_detections: bool = False  # COCO files of each evaluation
-    write_summaries: bool = True  # TensorBoard events
-    backend: Backend = "faster_coco_eval"
+    num_visualizations: int  # the first so many pictures are drawn
+    min_score: float  # of a detection drawn; the metrics see every one
+    max_boxes: int  # detections drawn in a picture
+    per_category: bool  # also the AP of each category
+    regularize: bool  # the L2 terms count in the losses, as they do in training
+    write_detections: bool  # COCO files of each evaluation
+    write_summaries: bool  # TensorBoard events
 
 
 class Evaluation(NamedTuple):
@@ -64,10 +48,7 @@ class Evaluation(NamedTuple):
 
     def as_record(self) -> dict[str, Any]:
         """Returns the flat dictionary that becomes a line of metrics.jsonl; a loss that is not finite is None."""
-        losses = {
-            f"Loss/{name}_loss": value if math.isfinite(value) else None
-            for name, value in self.losses._asdict().items()
-        }
+        losses = {tag: value if math.isfinite(value) else None for tag, value in self.losses.tags().items()}
         return {"step": self.step} | self.metrics | losses | {"images": self.images, "seconds": round(self.seconds, 3)}
 
 
@@ -120,21 +101,18 @@ class Evaluator:
           DataError: the data set is empty.
         """
         start = last_note = time.monotonic()
-        coco = CocoEvaluation(self._categories, backend=self._settings.backend)
+        coco = CocoEvaluation(self._categories)
         losses: list[Losses] = []
         pictures: list[np.ndarray] = []
         dataset = self._dataset_fn()
         run = self._traced_step(dataset)
         for batch in dataset:
-            batch = self._cut_to_limit(batch, coco.num_images)
             batch_losses, detections = tf.nest.map_structure(np.asarray, run(batch))
             losses.append(batch_losses)
             self._collect(tf.nest.map_structure(np.asarray, batch), detections, coco, pictures)
             if time.monotonic() - last_note > _SECONDS_BETWEEN_NOTES:
                 last_note = time.monotonic()
-                _LOGGER.info("evaluating step %d: %d images so far", step, coco.num_images)
-            if coco.num_images == self._settings.max_images:
-                break
+                _logger.info("evaluating step %d: %d images so far", step, coco.num_images)
         if not losses:
             raise DataError("the evaluation data set holds no image: nothing to evaluate")
         metrics = coco.compute(per_category=self._settings.per_category)
@@ -154,18 +132,11 @@ class Evaluator:
 
     def _run_step(self, batch: Batch) -> tuple[Losses, Detections]:
         predictions, detections = self._detector.detect(batch.inputs, batch.true_sizes)
-        normalizer = tf.maximum(self._loss.num_matched(batch.targets), 1.0)
-        localization, classification = self._loss(predictions, batch.targets, normalizer)
-        penalties = getattr(self._detector.model, "losses", [])
-        regularization = tf.add_n(penalties) if penalties else tf.zeros([])
+        matched = self._loss.num_matched(batch.targets)
+        localization, classification = self._loss(predictions, batch.targets, normalizer(matched))
+        regularization = self._detector.model.regularization_loss() if self._settings.regularize else tf.zeros([])
         total = localization + classification + regularization
         return Losses(localization, classification, regularization, total), detections
-
-    def _cut_to_limit(self, batch: Batch, done: int) -> Batch:
-        limit = self._settings.max_images
-        if limit is None or done + batch.inputs.shape[0] <= limit:
-            return batch
-        return tf.nest.map_structure(lambda rows: rows[: limit - done], batch)
 
     def _collect(self, batch: Batch, detections: Detections, coco: CocoEvaluation, pictures: list[np.ndarray]) -> None:
         """Files one batch, of numpy arrays, picture by picture."""
@@ -180,8 +151,7 @@ class Evaluator:
 
     def _draw(self, picture: Batch, detections: Detections, truth: GroundTruth) -> np.ndarray:
         height, width = picture.true_sizes
-        values = picture.inputs[:height, :width] * np.asarray(self._settings.pixel_stddev)
-        pixels = np.clip(np.rint(values + np.asarray(self._settings.pixel_mean)), 0, 255).astype(np.uint8)
+        pixels = enlarged(self._detector.preprocess.to_pixels(picture.inputs[:height, :width]))
         predicted = draw_detections(
             pixels,
             detections,
@@ -200,7 +170,7 @@ class Evaluator:
             coco.write(self._directory / f"step-{evaluation.step}")
         with (self._directory / "metrics.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(evaluation.as_record()) + "\n")
-        _LOGGER.info(
+        _logger.info(
             "step %d: AP %.4f, AP50 %.4f, loss %.4f on %d images in %.1f s",
             evaluation.step,
             evaluation.metrics["DetectionBoxes_Precision/mAP"],
@@ -214,10 +184,8 @@ class Evaluator:
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self._directory))
         with self._writer.as_default(step=evaluation.step):
-            for tag, value in evaluation.metrics.items():
+            for tag, value in (evaluation.metrics | evaluation.losses.tags()).items():
                 tf.summary.scalar(tag, value)
-            for name, value in evaluation.losses._asdict().items():
-                tf.summary.scalar(f"Loss/{name}_loss", value)
             for index, picture in enumerate(pictures):
                 tf.summary.image(f"eval_side_by_side_{index}_0", picture[np.newaxis])
         self._writer.flush()

@@ -19,20 +19,20 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from efficientdet.data.records import decode_image
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
 from efficientdet.types import Detections, Predictions
 
-_LOGGER = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 _LABEL_ID_OFFSET = 1  # class row -> id of the label map
 
 
 class _Input(NamedTuple):
     """One way of handing pictures over."""
 
-    argument: (
-        str  # name of the `detect` signature's argument; `serving_default` says input_tensor for all, as TFOD does
-    )
+    # Name of the `detect` signature's argument; `serving_default` says input_tensor for all, as TFOD does.
+    argument: str
     spec: tf.TensorSpec
     preprocess: Callable[[Detector, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -51,7 +51,7 @@ def export_saved_model(
     Args:
       detector: what to export, with the weights it has now.
       directory: where to; made when missing, earlier exports in it are replaced.
-      input_type: one of `INPUT_TYPES`.
+      input_type: one of `INPUT_TYPES`; encoded pictures are JPEG or PNG.
       write_config: writes the pipeline config to the path it is given; None writes none.
 
     Returns:
@@ -76,7 +76,7 @@ def export_saved_model(
             write_config(scratch / "pipeline.config")
         for path in list(scratch.iterdir()):
             _replace(path, directory / path.name)
-    _LOGGER.info("exported %s (%s) in %.1f s", directory / "saved_model", input_type, time.monotonic() - start)
+    _logger.info("exported %s (%s) in %.1f s", directory / "saved_model", input_type, time.monotonic() - start)
     return directory / "saved_model"
 
 
@@ -146,14 +146,18 @@ def _preprocess_images(detector: Detector, images: tf.Tensor) -> tuple[tf.Tensor
 
 
 def _preprocess_encoded(detector: Detector, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes and resizes one by one, because the pictures of a batch may differ in size."""
+    """Decodes and resizes one by one, because the pictures of a batch may differ in size.
 
-    def preprocess(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = tf.io.decode_image(content, channels=3, expand_animations=False)
-        image.set_shape([None, None, 3])  # decode_image knows its rank, not its channels
-        return detector.preprocess(image)
+    Decodes as training does. A picture that is neither JPEG nor PNG, or too large, ends the call with an error that
+    names its place in the batch.
+    """
 
-    return tf.map_fn(preprocess, encoded, fn_output_signature=(tf.float32, tf.int32))
+    def preprocess(numbered: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        index, content = numbered
+        return detector.preprocess(decode_image(content, tf.strings.format("image {} of the batch", index)))
+
+    numbered = (tf.range(tf.size(encoded)), encoded)
+    return tf.map_fn(preprocess, numbered, fn_output_signature=(tf.float32, tf.int32))
 
 
 def _preprocess_examples(detector: Detector, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

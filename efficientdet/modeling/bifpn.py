@@ -50,8 +50,8 @@ def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> T
       num_iterations: at least 1.
 
     Returns:
-      The nodes. The order of a node's inputs is TFOD's, and with it the meaning of its fusion weights: what the level
-      held before, then the node of this iteration on the same level, then the neighbouring level.
+      The nodes. The order of a node's inputs is that of the Object Detection API (TFOD), and with it the meaning of its
+      fusion weights: what the level held before, then this iteration's node on the level, then the neighbouring level.
 
     Raises:
       ValueError: if an argument is out of its range.
@@ -113,10 +113,9 @@ class BiFPN(keras.layers.Layer):
           ValueError: for an unknown combine method or a pyramid that cannot be laid out.
         """
         super().__init__(name=name)
-        plan = topology(levels, max_level=max_level, num_iterations=num_iterations)
         self.levels = tuple(range(levels[0], max_level + 1))
         self._levels_in = tuple(levels)
-        self._plan = plan
+        self._plan = plan = topology(levels, max_level=max_level, num_iterations=num_iterations)
         # What is known of every feature map: its level and its channels.
         known = {f"C{level}": (level, width) for level, width in zip(levels, channels, strict=True)}
         known |= {node.name: (node.level, num_filters) for node in (*plan.extra, *plan.nodes)}
@@ -182,14 +181,9 @@ class FusionNode(keras.layers.Layer):
                 for number, (channels, step) in enumerate(zip(in_channels, steps, strict=True))
             ]
             self.fusion = Fusion(len(in_channels), combine_method, name="fusion")
+            kernel = hyperparams.kernel
             self.conv = layers.separable_conv2d(
-                filters,
-                filters,
-                3,
-                depthwise=hyperparams.kernel,
-                pointwise=hyperparams.kernel,
-                use_bias=hyperparams.use_bias or hyperparams.batch_norm is None,
-                name="conv",
+                filters, filters, 3, depthwise=kernel, pointwise=kernel, use_bias=hyperparams.has_bias, name="conv"
             )
             self.norm = hyperparams.batch_norm and layers.batch_norm(
                 filters, settings=hyperparams.batch_norm, name="norm"
@@ -230,12 +224,7 @@ class Resample(keras.layers.Layer):
             return
         with tf.name_scope(name):
             self.conv = layers.conv2d(
-                in_channels,
-                filters,
-                1,
-                kernel=hyperparams.kernel,
-                use_bias=hyperparams.use_bias or hyperparams.batch_norm is None,
-                name="conv",
+                in_channels, filters, 1, kernel=hyperparams.kernel, use_bias=hyperparams.has_bias, name="conv"
             )
             if hyperparams.batch_norm is not None:
                 self.norm = layers.batch_norm(filters, settings=hyperparams.batch_norm, name="norm")

@@ -19,7 +19,7 @@ from efficientdet.modeling.layers import initialization_seed
 from efficientdet.modeling.scaling import BACKBONES, MODELS
 from efficientdet.types import Predictions
 
-_L2_WEIGHT = 4e-5  # published by the paper, TFOD and automl alike
+_L2_WEIGHT = 4e-5  # that of the paper, the Object Detection API (TFOD) and automl alike
 
 
 class EfficientDet(keras.Model):
@@ -59,7 +59,8 @@ class EfficientDet(keras.Model):
 
     def regularization_loss(self) -> tf.Tensor:
         """The sum of all L2 terms, float32 []."""
-        return tf.add_n(self.losses) if self.losses else tf.zeros([])
+        terms = self.losses
+        return tf.add_n(terms) if terms else tf.zeros([])
 
 
 def build_published(
@@ -72,6 +73,9 @@ def build_published(
     seed: int = 0,
 ) -> EfficientDet:
     """Builds a published model with random weights: a row of `scaling.MODELS` with the settings its configs share.
+
+    For whoever wants a network in Python without a config: to look at, to measure, to compare with published weights.
+    A model that is described by a config is built by `builders.model`.
 
     Args:
       size: "d0" ... "d7", "d7x", "lite0" ... "lite4", "lite3x".

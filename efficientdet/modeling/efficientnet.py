@@ -44,7 +44,8 @@ _STACKS = (
     _Stack(6, 3, 1, 1, 320),
 )
 _LEVEL_STACKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 6}  # the last stack of each resolution
-# TFOD looks endpoints up by the layer names that B0 gives them: in deeper backbones they lie in the middle of a stack.
+# The Object Detection API (TFOD) looks endpoints up by the layer names that B0 gives them: in deeper backbones they lie
+# in the middle of a stack.
 _LEVEL_BLOCKS_OF_B0 = {1: 0, 2: 1, 3: 1, 4: 2, 5: 0}
 
 
@@ -153,7 +154,6 @@ class EfficientNet(keras.layers.Layer):
         specs = all_specs[: max(ends) + 1]
         self.variant = variant
         self.specs = specs
-        self.levels = tuple(levels)
         self.channels = tuple(specs[end].filters for end in ends)
         self._ends = ends
         # The rate grows over all blocks of the classification network, in use or not.

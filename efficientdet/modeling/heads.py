@@ -15,9 +15,8 @@ import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
+from efficientdet.ops.box_coder import CODE_SIZE
 from efficientdet.types import Predictions
-
-_BOX_CODE_SIZE = 4
 
 
 class HeadSettings(NamedTuple):
@@ -29,7 +28,8 @@ class HeadSettings(NamedTuple):
       kernel_size: of all convolutions.
       use_depthwise: separable convolutions, as all published EfficientDets have, instead of full ones.
       hyperparams: of the layers. Of a separable convolution they reach the depthwise kernel only, and of the final one
-        neither; other kernels start from Glorot's uniform distribution and do not decay. That is what TFOD does.
+        neither; other kernels start from Glorot's uniform distribution and do not decay. That is what the
+        Object Detection API does.
       apply_to_pointwise: let `hyperparams.kernel` reach the pointwise kernels of the layers too.
       apply_to_final: let it reach both kernels of the final separable convolution.
     """
@@ -76,7 +76,7 @@ class WeightSharedHeads(keras.layers.Layer):
         self._box_code_clip = box_code_clip
         head = functools.partial(Head, in_channels, num_levels=num_levels, settings=settings)
         with tf.name_scope(name):
-            self.boxes = head(num_anchors * _BOX_CODE_SIZE, name="boxes")
+            self.boxes = head(num_anchors * CODE_SIZE, name="boxes")
             self.classes = head(num_anchors * num_classes, bias=class_bias, name="classes")
 
     def call(self, pyramid: Sequence[tf.Tensor], training: bool = False) -> Predictions:
@@ -91,7 +91,7 @@ class WeightSharedHeads(keras.layers.Layer):
         """
         logits = self.classes(pyramid, training=training)
         codes = self.boxes(pyramid, training=training)
-        box_codes = _flatten(codes, _BOX_CODE_SIZE)
+        box_codes = _flatten(codes, CODE_SIZE)
         if self._box_code_clip is not None:
             box_codes = tf.clip_by_value(box_codes, *self._box_code_clip)
         return Predictions(_flatten(logits, self._num_classes), box_codes)
@@ -132,7 +132,7 @@ class Head(keras.layers.Layer):
                     settings,
                     depthwise=hyperparams.kernel,
                     pointwise=hyperparams.kernel if settings.apply_to_pointwise else KernelSettings(),
-                    use_bias=hyperparams.use_bias or hyperparams.batch_norm is None,
+                    use_bias=hyperparams.has_bias,
                     name=f"conv_{number}",
                 )
                 for number, width in enumerate(widths[:-1])

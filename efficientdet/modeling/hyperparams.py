@@ -18,13 +18,13 @@ class KernelSettings(NamedTuple):
     """How one kernel starts and decays."""
 
     initializer: InitializerFactory = keras.initializers.GlorotUniform
-    l2_weight: float = 0.0  # w in the loss term w/2 * sum(kernel^2), the meaning of TFOD's `l2_regularizer.weight`
+    l2_weight: float = 0.0  # w in the loss term w/2 * sum(kernel^2), the meaning of `l2_regularizer.weight`
 
 
 class BatchNormSettings(NamedTuple):
     """Batch normalisation over the last axis; the defaults are those of every published EfficientDet."""
 
-    momentum: float = 0.99  # TFOD's `decay`
+    momentum: float = 0.99  # `decay` in configs
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
@@ -35,7 +35,7 @@ PUBLISHED_BATCH_NORM = BatchNormSettings()
 
 
 class ConvHyperparams(NamedTuple):
-    """The settings that TFOD's `Hyperparams` message gives to a BiFPN or to a box predictor.
+    """The settings that the `Hyperparams` message gives to a BiFPN or to a box predictor.
 
     Attributes:
       activation: elementwise; the identity for NONE.
@@ -48,3 +48,8 @@ class ConvHyperparams(NamedTuple):
     kernel: KernelSettings = KernelSettings()
     batch_norm: BatchNormSettings | None = PUBLISHED_BATCH_NORM
     use_bias: bool = True
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the convolutions have a bias."""
+        return self.use_bias or self.batch_norm is None

@@ -54,10 +54,10 @@ def generate_anchors(
       anchor_scale: size of the base anchor in strides; one number, or one for each level.
       aspect_ratios: width / height.
       scales_per_octave: number of sizes between a level and the next.
-      order: which varies slowest within a cell, the aspect ratio (TFOD) or the scale (automl).
-      strides: "power_of_two" (TFOD): level L has stride 2^L, and the first centre lies half a stride inside the picture
-        if the stride divides that side, else on its edge. "exact" (automl): the stride is image size / feature size,
-        per axis, and the centres are the cells' centres.
+      order: which varies slowest within a cell, the aspect ratio (Object Detection API) or the scale (automl).
+      strides: "power_of_two" (of the former): level L has stride 2^L, and the first centre lies half a stride inside
+        the picture if the stride divides that side, else on its edge. "exact" (automl): the stride is image size /
+        feature size, per axis, and the centres are the cells' centres.
 
     Returns:
       float32 [A, 4], normalised by `image_size`; anchors at the border reach out of 0..1.

@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# Keeps the logarithm of an empty box finite (TFOD).
+CODE_SIZE = 4
+"""Codes of a box: (ty, tx, th, tw)."""
+
+# Keeps the logarithm of an empty box finite, as in the Object Detection API (TFOD).
 _EPSILON = 1e-8
 
 

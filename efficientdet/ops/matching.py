@@ -18,9 +18,10 @@ def argmax_match(
     force_match: bool,
     negatives_lower_than_unmatched: bool,
 ) -> tf.Tensor:
-    """Matches each anchor to its most similar true box, if that is similar enough (TFOD's argmax matcher).
+    """Matches each anchor to its most similar true box, if that is similar enough.
 
-    Ties go to the lower row. A row of weight 0 can be matched, but is never forced.
+    This is the argmax matcher of the Object Detection API. Ties go to the lower row. A row of weight 0 can be matched,
+    but is never forced.
 
     Args:
       similarity: float32 [N, A], true boxes against anchors; N may be 0.

@@ -1,10 +1,10 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Exact per-class non-maximum suppression that looks at few candidates.
 
-The definition (per class as in TFOD): for each class alone, take the boxes from the best score down, drop each that
-overlaps a box taken before, stop at a limit; then keep the best of all classes. As a loop over 90 classes and 49,104
-anchors that costs more than the network. But greedy suppression only ever looks *up* the list of (anchor, class) pairs
-sorted by score: what it decides about the best k pairs does not depend on the rest. So:
+The definition (per class as in the Object Detection API, TFOD): for each class alone, take the boxes from the best
+score down, drop each that overlaps a box taken before, stop at a limit; then keep the best of all classes. As a loop
+over 90 classes and 49,104 anchors that costs more than the network. But greedy suppression only ever looks *up* the
+list of (anchor, class) pairs sorted by score: what it decides about the best k pairs does not depend on the rest. So:
 
 1. The k anchors of best class score hold the k best pairs; among their pairs, those are found and sorted.
 2. Suppression runs down these, block by block, until enough boxes survive.

@@ -50,7 +50,7 @@ def class_scores(class_logits: tf.Tensor, settings: PostprocessSettings) -> tf.T
 def decode_detections(
     predictions: Predictions, anchors: np.ndarray | tf.Tensor, true_sizes: tf.Tensor, settings: PostprocessSettings
 ) -> Detections:
-    """Decides which boxes to report (TFOD's post-processing).
+    """Decides which boxes to report (post-processing as in the Object Detection API).
 
     Suppression sees the boxes as decoded, in the padded frame. Only the survivors are clipped to the picture, and those
     that lie outside it make room for the next.

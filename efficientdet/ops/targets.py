@@ -88,7 +88,7 @@ class TargetAssigner:
         return Targets(
             classes=tf.tensor_scatter_nd_update(tf.fill(shape, -1), matched, tf.gather(classes, rows)),
             class_weights=tf.tensor_scatter_nd_update(unmatched_weights, matched, row_weights),
-            box_codes=tf.scatter_nd(matched, codes, tf.constant([*shape, 4], tf.int64)),
+            box_codes=tf.scatter_nd(matched, codes, tf.constant([*shape, box_coder.CODE_SIZE], tf.int64)),
             box_weights=tf.scatter_nd(matched, row_weights, tf.constant(shape, tf.int64)),
         )
 

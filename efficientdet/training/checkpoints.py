@@ -9,10 +9,11 @@ because data order and random draws are functions of the seed and the step. Name
 from __future__ import annotations
 
 import collections
+import contextlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ _LISTED = 3  # how many names of each kind of difference an error shows
 _logger = logging.getLogger(__name__)
 
 
+def has_checkpoints(directory: str | os.PathLike[str]) -> bool:
+    """Whether a directory holds training checkpoints, damaged ones included; no if there is no such directory."""
+    return bool(_newest_first(directory))
+
+
 def resolve_checkpoint(path: str | os.PathLike[str]) -> str:
     """Returns the prefix of a checkpoint given by its prefix, by one of its files or by its directory (the latest).
 
@@ -40,26 +46,24 @@ def resolve_checkpoint(path: str | os.PathLike[str]) -> str:
     """
     text = re.sub(r"\.(index|data-\d+-of-\d+)$", "", os.fspath(path))
     if os.path.isdir(text):
-        latest = tf.train.latest_checkpoint(text)
-        if latest is None:
-            raise CheckpointError(f"{text} holds no checkpoint")
-        return latest
+        if latest := tf.train.latest_checkpoint(text):
+            return latest
+        raise CheckpointError(f"{text} holds no checkpoint")
     if not os.path.exists(f"{text}.index"):
         raise CheckpointError(f"{text} is not a checkpoint: there is no file {text}.index")
     return text
 
 
 def checkpoint_step(path: str | os.PathLike[str]) -> int:
-    """Returns the global step at which a training checkpoint was saved.
+    """Returns the global step at which a checkpoint was saved; 0 where it holds a model alone, as exports do.
 
     Raises:
-      CheckpointError: it cannot be read, or holds no step.
+      CheckpointError: it cannot be read.
     """
     prefix = resolve_checkpoint(path)
     reader = _open(prefix)
-    if not reader.has_tensor("step" + _VALUE):
-        raise CheckpointError(f"{prefix} holds no step: it is not a checkpoint of a training")
-    return int(reader.get_tensor("step" + _VALUE))
+    with _damage_named(prefix):
+        return int(reader.get_tensor("step" + _VALUE)) if reader.has_tensor("step" + _VALUE) else 0
 
 
 def restore_model(model: keras.Model, path: str | os.PathLike[str], *, averaged: bool = False) -> str:
@@ -90,8 +94,9 @@ def restore_model(model: keras.Model, path: str | os.PathLike[str], *, averaged:
             f"{prefix} holds no moving averages: it was trained with use_moving_average false. Evaluate and export it "
             "with eval_config.use_moving_averages false"
         )
-    for name, variable in names.items():
-        variable.assign(reader.get_tensor(name))
+    with _damage_named(prefix):
+        for name, variable in names.items():
+            variable.assign(reader.get_tensor(name))
     return prefix
 
 
@@ -117,11 +122,9 @@ def restore_parts(parts: Mapping[str, tf.Module], path: str | os.PathLike[str]) 
     }
     reader = _open(prefix)
     _compare(prefix, reader, expected, roots=[f"model/{part}".rstrip("/") for part in parts])
-    try:
+    with _damage_named(prefix):
         for name, variable in expected.items():
             variable.assign(reader.get_tensor(name + _VALUE))
-    except _DAMAGE as error:
-        raise CheckpointError(f"{prefix} is damaged: {_first_line(error)}") from error
     _logger.info("restored %d variables from %s", len(expected), prefix)
     return prefix
 
@@ -158,7 +161,7 @@ class TrainingCheckpoints:
         Raises:
           CheckpointError: the latest one belongs to another model or optimizer, or none of them can be read.
         """
-        prefixes = self._newest_first()
+        prefixes = _newest_first(self.directory)
         for prefix in prefixes:
             try:
                 self._restore(prefix)
@@ -194,14 +197,6 @@ class TrainingCheckpoints:
         _logger.info("saved %s", prefix)
         return prefix
 
-    def _newest_first(self) -> list[str]:
-        # The files themselves count, not TensorFlow's list of them, which may be missing after a copy: a run must never
-        # start anew over checkpoints that are there.
-        steps = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in self.directory.glob("ckpt-*.index"))
-        return [
-            os.fspath(self.directory / f"ckpt-{step}") for step in sorted((int(m[1]) for m in steps if m), reverse=True)
-        ]
-
     def _restore(self, prefix: str) -> None:
         reader = tf.train.load_checkpoint(prefix)
         if not reader.has_tensor("step" + _VALUE):
@@ -232,6 +227,14 @@ class TrainingCheckpoints:
                 raise TrainingError(
                     f"{name} is not finite after step {step}: training stops, the checkpoint before stays the latest"
                 )
+
+
+def _newest_first(directory: str | os.PathLike[str]) -> list[str]:
+    # The files themselves count, not TensorFlow's list of them, which may be missing after a copy: a run must never
+    # start anew over checkpoints that are there.
+    names = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in Path(directory).glob("ckpt-*.index"))
+    steps = sorted((int(match[1]) for match in names if match), reverse=True)
+    return [os.fspath(Path(directory) / f"ckpt-{step}") for step in steps]
 
 
 def _variables_by_path(root: Any, prefix: str) -> dict[str, tf.Variable]:
@@ -279,6 +282,15 @@ def _compare(prefix: str, reader: Any, expected: Mapping[str, tf.Variable], *, r
     ]
     if differences:
         raise CheckpointError(f"{prefix} does not fit this model. Variables {'; '.join(differences)}")
+
+
+@contextlib.contextmanager
+def _damage_named(prefix: str) -> Iterator[None]:
+    """Turns what TensorFlow raises of a file that is damaged, or was deleted meanwhile, into an error that names it."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise CheckpointError(f"{prefix} is damaged: {_first_line(error)}") from error
 
 
 def _open(prefix: str) -> Any:

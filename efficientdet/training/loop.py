@@ -28,8 +28,8 @@ _logger = logging.getLogger(__name__)
 class Intervals(NamedTuple):
     """How often things are done besides training, in steps. What is done at all is also done at the end."""
 
-    checkpoint: int = 1000
-    evaluation: int = 0  # 0: with every checkpoint
+    checkpoint: int
+    evaluation: int  # 0: with every checkpoint
 
 
 def run_training(
@@ -37,7 +37,7 @@ def run_training(
     checkpoints: TrainingCheckpoints,
     *,
     num_steps: int,
-    intervals: Intervals = Intervals(),  # noqa: B008 (immutable)
+    intervals: Intervals,
     evaluate_fn: Callable[[int], Metrics] | None = None,
     summaries: TrainingSummaries | None = None,
     progress: Progress | None = None,

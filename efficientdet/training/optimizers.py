@@ -3,7 +3,7 @@
 
 The optimizers are Keras's legacy ones: each variable is updated by one fused kernel, and their slots are saved beside
 the variable they belong to (`<variable>/.OPTIMIZER_SLOT/optimizer/momentum`), as in the checkpoints of the Object
-Detection API.
+Detection API (TFOD).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Optimizer: TypeAlias = keras.optimizers.legacy.Optimizer
 _logger = logging.getLogger(__name__)
 
 
-def momentum(learning_rate: Schedule, *, momentum: float = 0.9) -> Optimizer:
+def momentum(learning_rate: Schedule, *, momentum: float) -> Optimizer:
     """Stochastic gradient descent with momentum: `v = m v - lr g; w = w + v`, the rate inside the velocity."""
     return keras.optimizers.legacy.SGD(learning_rate, momentum=momentum)
 
 
-def adam(learning_rate: Schedule, *, epsilon: float = 1e-8) -> Optimizer:
+def adam(learning_rate: Schedule, *, epsilon: float) -> Optimizer:
     """Adam with the usual betas of .9 and .999 (Kingma and Ba 2015, arXiv:1412.6980)."""
     return keras.optimizers.legacy.Adam(learning_rate, epsilon=epsilon)
 
 
-def rmsprop(learning_rate: Schedule, *, decay: float = 0.9, momentum: float = 0.9, epsilon: float = 1.0) -> Optimizer:
-    """RMSProp as the Object Detection API builds it under TensorFlow 2.
+def rmsprop(learning_rate: Schedule, *, decay: float, momentum: float, epsilon: float) -> Optimizer:
+    """RMSProp as TFOD builds it under TensorFlow 2.
 
     Args:
       learning_rate: the schedule.

@@ -1,5 +1,6 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Learning rates as functions of the global step, with the Object Detection API's four schedules and their edge cases.
+"""Learning rates as functions of the global step, with the four schedules of the Object Detection API (TFOD) and their
+edge cases.
 
 A schedule is a frozen value: two of the same settings are equal, and its `repr` says all there is to know.
 """
@@ -12,8 +13,6 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
-
-from efficientdet.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,22 +48,23 @@ class CosineDecay(Schedule):
     Reference: Loshchilov and Hutter 2017 (arXiv:1608.03983), without restarts; warm-up: Goyal et al. 2017.
 
     Raises:
-      ConfigError: on construction, where the warm-up is longer than the training or ends below its start.
+      ValueError: on construction, where the warm-up is longer than the training or ends below its start.
     """
 
     learning_rate_base: float
     total_steps: int
-    warmup_learning_rate: float = 0.0
-    warmup_steps: int = 0
-    hold_base_rate_steps: int = 0
+    _: dataclasses.KW_ONLY
+    warmup_learning_rate: float
+    warmup_steps: int
+    hold_base_rate_steps: int
 
     def __post_init__(self) -> None:
         if self.warmup_steps > self.total_steps:
-            raise ConfigError(
+            raise ValueError(
                 f"total_steps ({self.total_steps}) must not be less than warmup_steps ({self.warmup_steps})"
             )
         if self.warmup_steps > 0 and self.learning_rate_base < self.warmup_learning_rate:
-            raise ConfigError(
+            raise ValueError(
                 f"learning_rate_base ({self.learning_rate_base:g}) must not be below warmup_learning_rate "
                 f"({self.warmup_learning_rate:g})"
             )
@@ -89,20 +89,21 @@ class ExponentialDecay(Schedule):
     otherwise continuously. Decay counts from the end of the burn-in.
 
     Raises:
-      ConfigError: on construction, where `decay_steps` is not positive.
+      ValueError: on construction, where `decay_steps` is not positive.
     """
 
     initial_learning_rate: float
     decay_steps: int
     decay_factor: float
-    burnin_learning_rate: float = 0.0
-    burnin_steps: int = 0
-    min_learning_rate: float = 0.0
-    staircase: bool = True
+    _: dataclasses.KW_ONLY
+    burnin_learning_rate: float
+    burnin_steps: int
+    min_learning_rate: float
+    staircase: bool
 
     def __post_init__(self) -> None:
         if self.decay_steps <= 0:
-            raise ConfigError(f"decay_steps ({self.decay_steps}) must be positive")
+            raise ValueError(f"decay_steps ({self.decay_steps}) must be positive")
 
     def _rate(self, step: tf.Tensor) -> tf.Tensor:
         periods = (step - self.burnin_steps) / self.decay_steps
@@ -121,24 +122,25 @@ class ManualStep(Schedule):
     With `warmup` the rate rises (or falls) linearly from `rates[0]` to `rates[1]` until the first boundary.
 
     Raises:
-      ConfigError: on construction, where boundaries do not increase or rates and boundaries do not fit each other.
+      ValueError: on construction, where boundaries do not increase or rates and boundaries do not fit each other.
     """
 
     boundaries: tuple[int, ...]
     rates: tuple[float, ...]
-    warmup: bool = False
+    _: dataclasses.KW_ONLY
+    warmup: bool
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
         object.__setattr__(self, "rates", tuple(self.rates))
         if len(self.rates) != len(self.boundaries) + 1:
-            raise ConfigError(
+            raise ValueError(
                 f"{len(self.boundaries)} boundaries need {len(self.boundaries) + 1} rates, got {len(self.rates)}"
             )
         previous = 0
         for boundary in self.boundaries:
             if boundary <= previous:
-                raise ConfigError(f"steps of a manual schedule must be positive and increase, got {self.boundaries}")
+                raise ValueError(f"steps of a manual schedule must be positive and increase, got {self.boundaries}")
             previous = boundary
 
     def _rate(self, step: tf.Tensor) -> tf.Tensor:
@@ -157,8 +159,8 @@ class ManualStep(Schedule):
 class InverseTimeDecay(Schedule):
     """Another schedule divided by `1 + decay * step`.
 
-    This is what the Object Detection API makes of `rms_prop_optimizer.decay`, which it hands to Keras as a decay of the
-    learning rate and not as the decay of the squared-gradient average.
+    This is what TFOD makes of `rms_prop_optimizer.decay`, which it hands to Keras as a decay of the learning rate and
+    not as the decay of the squared-gradient average.
     """
 
     schedule: Schedule

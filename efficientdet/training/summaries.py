@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""What TensorBoard shows of a training, under the tags of the Object Detection API."""
+"""What TensorBoard shows of a training, under the tags of the Object Detection API (TFOD)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from efficientdet.training.trainer import Trainer, loss_tags
+from efficientdet.training.trainer import Trainer
 from efficientdet.types import Batch, Losses
 
 # Pictures are a thousand times as large as scalars; a run of 300,000 steps would fill gigabytes with them.
@@ -70,7 +70,7 @@ class TrainingSummaries:
         if self._writer is None:  # not before there is something to write: no empty event files
             self._writer = tf.summary.create_file_writer(self._directory)
         means = Losses(*np.mean(np.asarray(self._losses, np.float64), axis=0))
-        scalars = loss_tags(means) | {"learning_rate": trainer.learning_rate}
+        scalars = means.tags() | {"learning_rate": trainer.learning_rate}
         if self._seconds:
             scalars["steps_per_sec"] = len(self._seconds) / sum(self._seconds)
         with self._writer.as_default(step=trainer.step):

@@ -9,10 +9,9 @@ alone, so that a run which was interrupted goes on bit by bit as if it had not b
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import orbit
@@ -20,23 +19,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.errors import TrainingError
+from efficientdet.losses import Loss, normalizer
 from efficientdet.training import optimizers
 from efficientdet.training.moving_average import MovingAverage
-from efficientdet.types import Batch, Losses, Predictions, Targets
-
-_logger = logging.getLogger(__name__)
-
-
-class Loss(Protocol):
-    """What the trainer asks of a loss."""
-
-    def __call__(
-        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns (localization, classification), float32 []: sums over the batch divided by `normalizer`."""
-
-    def num_matched(self, targets: Targets) -> tf.Tensor:
-        """Returns the weight of all matched anchors of the batch, float32 []."""
+from efficientdet.types import Batch, Losses, Targets
 
 
 class TrainerSettings(NamedTuple):
@@ -51,7 +37,8 @@ class Trainer(orbit.AbstractTrainer):
     """Trains a model step by step.
 
     Args:
-      model: called as `model(inputs, training=True, seed=int32 [2])`; its variables exist already.
+      model: called as `model(inputs, training=True, seed=int32 [2])`; its variables exist already, and its
+        `regularization_loss()` is a float32 [].
       loss: judges predictions against targets.
       optimizer: one of `optimizers`; its `iterations` is the global step, and its `learning_rate` a `Schedule`.
       dataset_fn: returns the batches from a global step on, endlessly. Global batches: they are split among replicas.
@@ -109,11 +96,6 @@ class Trainer(orbit.AbstractTrainer):
             return None
         return tf.nest.map_structure(lambda t: self.strategy.experimental_local_results(t)[0], self._last_batch)
 
-    @property
-    def keeps_average(self) -> bool:
-        """Whether a moving average of the weights is kept."""
-        return self._average is not None
-
     def averaged_weights(self) -> contextlib.AbstractContextManager[None]:
         """Puts the averaged weights into the model for the time of a `with` block; does nothing without an average."""
         return self._average.applied() if self._average else contextlib.nullcontext()
@@ -126,6 +108,8 @@ class Trainer(orbit.AbstractTrainer):
 
         Raises:
           TrainingError: a loss is not finite (the update has been made: do not save the weights), or no batch is left.
+            Finite losses can still have gradients that are not: then this update spoils the weights, and the next
+            step fails, or before it `TrainingCheckpoints.save`, which looks at all weights and saves none of them.
         """
         step = self.step
         if self._iterator is None or step != self._next_step:  # the first step, or the first after a restore
@@ -151,7 +135,7 @@ class Trainer(orbit.AbstractTrainer):
         losses = None
         for _ in range(int(num_steps)):
             losses = self.train_step()
-        return {} if losses is None else loss_tags(losses)
+        return {} if losses is None else losses.tags()
 
     def _distributed_step(self, inputs: tf.Tensor, targets: Targets) -> tf.Tensor:
         """Does one step on all replicas, and returns the four losses, float32 [4]."""
@@ -170,7 +154,7 @@ class Trainer(orbit.AbstractTrainer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             predictions = self.model(inputs, training=True, seed=seed)
-            localization, classification = self._loss(predictions, targets, tf.maximum(matched, 1.0))
+            localization, classification = self._loss(predictions, targets, normalizer(matched))
             regularization = self._regularization() / context.num_replicas_in_sync
             total = localization + classification + regularization
         gradients = tape.gradient(total, variables)
@@ -178,10 +162,4 @@ class Trainer(orbit.AbstractTrainer):
         return tf.stack(Losses(localization, classification, regularization, total))
 
     def _regularization(self) -> tf.Tensor:
-        terms = self.model.losses if self._settings.regularize else []
-        return tf.add_n(terms) if terms else tf.constant(0.0)
-
-
-def loss_tags(losses: Losses) -> dict[str, float]:
-    """Returns the losses by the tags under which TensorBoard shows them, those of the Object Detection API."""
-    return {f"Loss/{name}_loss": float(value) for name, value in losses._asdict().items()}
+        return self.model.regularization_loss() if self._settings.regularize else tf.zeros([])

@@ -186,7 +186,7 @@ _EVALUATION: VerdictTable = {
         "num_visualizations": HONOURED,
         "num_examples": HONOURED,
         "eval_interval_secs": Translated("continuous evaluation reacts to a new checkpoint within seconds"),
-        "max_evals": Translated("continuous evaluation ends with the last step, or after --eval_timeout"),
+        "max_evals": HONOURED,
         "save_graph": Refused("no graph is written for TensorBoard"),
         "eval_master": Translated("evaluation runs in this process"),
         "metrics_set": HonouredWhen(

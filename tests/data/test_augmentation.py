@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -135,7 +137,10 @@ def test_scale_is_uniform():
 
 @pytest.mark.parametrize(
     "augment",
-    [random_horizontal_flip, lambda e, s: random_scale_crop_and_pad_to_square(e, s, output_size=16)],
+    [
+        functools.partial(random_horizontal_flip, probability=0.5),
+        functools.partial(random_scale_crop_and_pad_to_square, output_size=16, scale_min=0.1, scale_max=2.0),
+    ],
 )
 @pytest.mark.parametrize("boxes", [((0.0, 0.0, 0.5, 0.5),), ()])
 def test_alone_and_inside_tf_data_the_same(augment, boxes):

@@ -21,9 +21,13 @@ from efficientdet.errors import DataError
 from efficientdet.types import Batch, Targets
 
 _AUGMENTATIONS = (
-    random_horizontal_flip,
+    functools.partial(random_horizontal_flip, probability=0.5),
     functools.partial(random_scale_crop_and_pad_to_square, output_size=24, scale_min=0.5, scale_max=1.5),
 )
+_READING = {
+    "shuffle": True, "shuffle_buffer_size": 4, "num_readers": 2, "read_block_length": 2, "num_epochs": 0,
+    "sample_1_of_n_examples": 1, "drop_remainder": True, "num_prefetch_batches": 2, "max_number_of_boxes": 100,
+}  # fmt: skip
 _COUNTS = (5, 0, 3, 4)  # records in each file, 12 in all
 
 
@@ -54,7 +58,6 @@ def files(tmp_path_factory, encode_record, encode_picture, write_tfrecord):
 @pytest.fixture(scope="module")
 def make(files, label_map):
     def make(batch_size=5, augmentations=_AUGMENTATIONS, seed=1, files=files, **settings) -> InputPipeline:
-        settings = {"shuffle_buffer_size": 4, "num_readers": 2, "read_block_length": 2, **settings}
         return InputPipeline(
             files,
             parse=RecordParser(label_map, num_classes=4),
@@ -63,7 +66,7 @@ def make(files, label_map):
             batch_size=batch_size,
             augmentations=augmentations,
             seed=seed,
-            settings=ReaderSettings(**settings),
+            settings=ReaderSettings(**(_READING | settings)),
         )
 
     return make
@@ -191,7 +194,7 @@ def test_more_boxes_than_rows_are_told_and_cut(make, caplog):
     np.testing.assert_array_equal(batch.targets.classes[:, 0], [0, 1, 2, 2] * 3)
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2  # pictures 3, 7 and 11 have 3 boxes: told at the first and the second
-    assert "1 pictures so far have more than max_number_of_boxes (2)" in lines[0]
+    assert "1 images so far have more than max_number_of_boxes (2)" in lines[0]
 
 
 def test_a_record_without_source_id_is_called_by_its_number(make, tmp_path, encode_record, write_tfrecord):
@@ -258,6 +261,7 @@ def test_bccd_through_the_real_assigner(shared, tmp_path):
             anchors, scales=BoxScales(10, 10, 5, 5), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
         ),
         batch_size=8,
+        settings=ReaderSettings(**_READING),
     )
     counts, matched = 0, 0
     for batch in pipeline.eval_dataset():

@@ -82,6 +82,19 @@ def test_normalisation_and_padding_by_hand():
     np.testing.assert_allclose(inputs[2:], np.broadcast_to([9.0, 8.0, 7.0], (2, 4, 3)), atol=1e-6)
 
 
+def test_pixels_come_back_from_inputs():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 24, 24, 3), np.uint8)
+    preprocessor = Preprocessor(KeepAspectRatio(24, 24), mean=_MEAN, stddev=_STDDEV)
+    inputs, _ = preprocessor.preprocess_batch(tf.constant(pixels))
+    back = preprocessor.to_pixels(inputs.numpy())
+    assert back.dtype == np.uint8
+    np.testing.assert_array_equal(back, pixels)
+    np.testing.assert_array_equal(preprocessor.to_pixels(inputs[0, 0].numpy()), pixels[0, 0])
+    # Padding is the mean colour, rounded; what lies outside of 0..255 is clipped.
+    np.testing.assert_array_equal(preprocessor.to_pixels(np.zeros([1, 3], np.float32)), [[124, 116, 104]])
+    np.testing.assert_array_equal(preprocessor.to_pixels(np.float32([[-9.0, 0.0, 9.0]])), [[0, 116, 255]])
+
+
 def test_fixed_shape_stretches():
     prepare = Preprocessor(FixedShape(6, 8), mean=(0, 0, 0), stddev=(1, 1, 1))
     inputs, true_sizes = prepare.preprocess_batch(tf.zeros([2, 3, 40, 3], tf.uint8))

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from efficientdet.errors import CheckpointError
 from efficientdet.evaluation.continuous import evaluate_continuously
+from efficientdet.training.checkpoints import checkpoint_step
 
 
 class _Training:
@@ -26,17 +28,13 @@ class _Training:
         return self._manager.save(checkpoint_number=step)
 
 
-def _restore(path: str) -> int:
-    return int(tf.train.load_variable(path, "step/.ATTRIBUTES/VARIABLE_VALUE"))
-
-
 _EVALUATOR: Any = SimpleNamespace(evaluate=lambda step: step)  # an evaluation is told by its step
 
 
 def test_each_new_checkpoint_is_evaluated_within_seconds(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     training.save(5)
-    evaluations = evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=20, last_step=9)
+    evaluations = evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=20, last_step=9)
     assert next(evaluations) == 5
     training.save(9)
     start = time.monotonic()
@@ -49,17 +47,17 @@ def test_only_the_newest_of_several_is_evaluated(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     for step in (1, 2, 3):
         training.save(step)
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=0)) == [3]
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=0)) == [3]
 
 
 def test_it_ends_after_a_number_of_evaluations(tmp_path: Path) -> None:
     _Training(tmp_path).save(1)
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, _restore, timeout=60, max_evaluations=1)) == [1]
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=60, max_evaluations=1)) == [1]
 
 
 def test_a_folder_without_checkpoints_times_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", _restore, timeout=0)) == []
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", checkpoint_step, timeout=0)) == []
     assert "no new checkpoint" in caplog.text
 
 
@@ -69,9 +67,16 @@ def test_a_checkpoint_deleted_before_it_is_read_is_skipped(tmp_path: Path, caplo
 
     def restore(path: str) -> int:
         if path.endswith("ckpt-1"):
-            training.save(2)
-            raise tf.errors.NotFoundError(None, None, "gone")
-        return _restore(path)
+            for step in (2, 3):  # two are kept
+                training.save(step)
+        return checkpoint_step(path)
 
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, restore, timeout=1)) == [2]
-    assert "was deleted before it could be evaluated" in caplog.text
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, restore, timeout=1)) == [3]
+    assert "ckpt-1 was deleted before it could be evaluated" in caplog.text
+
+
+def test_a_checkpoint_that_is_there_but_damaged_is_an_error(tmp_path: Path) -> None:
+    index = Path(_Training(tmp_path).save(1) + ".index")
+    index.write_bytes(index.read_bytes()[:20])
+    with pytest.raises(CheckpointError, match="ckpt-1"):
+        list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=60))

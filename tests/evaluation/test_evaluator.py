@@ -25,7 +25,16 @@ from efficientdet.types import Batch, Detections, GroundTruth, Predictions, Targ
 _HEIGHT, _WIDTH = 32, 48
 _CATEGORIES = [Category(1, "cat"), Category(2, "dog")]
 _AP = METRIC_NAMES[0]
-_SETTINGS = EvaluationSettings(pixel_mean=(100.0, 110.0, 120.0), pixel_stddev=(50.0, 60.0, 70.0))
+_SETTINGS = EvaluationSettings(
+    num_visualizations=10,
+    min_score=0.5,
+    max_boxes=20,
+    per_category=False,
+    regularize=True,
+    write_detections=False,
+    write_summaries=True,
+)
+_MEAN_COLOUR = (100, 110, 120)
 
 
 class _Telegraph:
@@ -36,9 +45,8 @@ class _Telegraph:
         self.variables = [self.weight]
         self.traces = 0
 
-    @property
-    def losses(self) -> list[tf.Tensor]:
-        return [0.5 * self.weight, 0.25 * self.weight]
+    def regularization_loss(self) -> tf.Tensor:
+        return 0.75 * self.weight
 
     def __call__(self, inputs: tf.Tensor, training: bool) -> Predictions:
         self.traces += 1
@@ -112,7 +120,8 @@ def _evaluator(
     dataset_fn: Callable[[], tf.data.Dataset] = _dataset,
     **changes: Any,
 ) -> Evaluator:
-    preprocess: Any = SimpleNamespace()  # a Batch is preprocessed already
+    # A Batch is preprocessed already.
+    preprocess: Any = SimpleNamespace(to_pixels=lambda inputs: (inputs + _MEAN_COLOUR).astype(np.uint8))
     detector = Detector(model or _Telegraph(), preprocess, _read_message, lambda predictions: (None, None))
     return Evaluator(detector, _Loss(), dataset_fn, _CATEGORIES, directory, _SETTINGS._replace(**changes))
 
@@ -127,6 +136,12 @@ def test_metrics_and_losses(tmp_path: Path) -> None:
     assert evaluation.losses.classification == pytest.approx(0.75)
     assert evaluation.losses.regularization == pytest.approx(1.5)
     assert evaluation.losses.total == pytest.approx(2.25)
+
+
+def test_regularization_counts_only_where_training_counts_it(tmp_path: Path) -> None:
+    losses = _evaluator(tmp_path, regularize=False).evaluate(step=40).losses
+    assert losses.regularization == 0.0
+    assert losses.total == pytest.approx(0.75)
 
 
 def test_losses_are_divided_by_the_matches_of_the_batch(tmp_path: Path) -> None:
@@ -168,11 +183,6 @@ def test_metrics_per_category(tmp_path: Path) -> None:
     assert evaluation.metrics["DetectionBoxes_PerformanceByCategory/mAP/dog"] == pytest.approx(51 / 101)
 
 
-@pytest.mark.parametrize(("limit", "images"), [(1, 1), (2, 2), (3, 3), (9, 3)])
-def test_a_limit_evaluates_the_first_pictures(tmp_path: Path, limit: int, images: int) -> None:
-    assert _evaluator(tmp_path, max_images=limit).evaluate(0).images == images
-
-
 def test_an_empty_data_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no image"):
         _evaluator(tmp_path, dataset_fn=lambda: _dataset().take(0)).evaluate(0)
@@ -211,5 +221,5 @@ def test_pictures_show_prediction_beside_truth_without_the_padding(tmp_path: Pat
     width, height, content = tf.make_ndarray(events.Tensors("eval_side_by_side_0_0")[0].tensor_proto)[:3]
     picture = np.asarray(Image.open(io.BytesIO(content)))
     assert picture.shape == (int(height), int(width), 3)
-    assert 60 < int(width) < 80  # twice 30, a gap
-    assert np.any(np.all(picture == [100, 110, 120], axis=-1))  # an input of 0 is the mean colour
+    assert 2 * 600 < int(width) < 2 * 600 + 20  # 32 x 30, enlarged to 640 x 600, twice; and a gap
+    assert np.any(np.all(picture == _MEAN_COLOUR, axis=-1))  # an input of 0

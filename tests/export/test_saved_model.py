@@ -132,6 +132,28 @@ def test_grey_and_jpeg_bytes_become_rgb(exported: dict[str, Path]) -> None:
     np.testing.assert_allclose(outputs["detection_scores"][0], colour["detection_scores"][0], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("image_format", ["GIF", "BMP"])
+def test_encoded_pictures_that_training_does_not_read_are_refused(exported: dict[str, Path], image_format: str) -> None:
+    content = io.BytesIO()
+    Image.fromarray(toy_image(8, 8)).save(content, image_format)
+    loaded = tf.saved_model.load(str(exported["encoded_image_string_tensor"]))
+    for signature in (loaded.signatures["serving_default"], loaded.signatures["detect"]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"image 1 of the batch.*neither JPEG nor PNG"):
+            signature(tf.constant([_png(toy_image(8, 8)), content.getvalue()]))
+
+
+def test_an_oversized_picture_is_refused_by_its_header(exported: dict[str, Path]) -> None:
+    png = bytearray(_png(toy_image(8, 8)))
+    png[16:24] = (60_000).to_bytes(4, "big") * 2  # width and height of the header; no pixel follows
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[bytes(png)]))
+    example = tf.train.Example(features=tf.train.Features(feature={"image/encoded": feature}))
+    inputs = {"encoded_image_string_tensor": bytes(png), "tf_example": example.SerializeToString()}
+    for input_type, content in inputs.items():
+        loaded = tf.saved_model.load(str(exported[input_type]))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"image 0 of the batch.*exceeds.*60000 60000"):
+            loaded(tf.constant([content]))
+
+
 def test_a_fresh_process_needs_tensorflow_alone(exported: dict[str, Path], detector: Detector, tmp_path: Path) -> None:
     image = toy_image(40, 56)
     np.save(tmp_path / "image.npy", image[np.newaxis])

@@ -47,6 +47,9 @@ class TinyModel(keras.Model):
             tf.reshape(self.box_head(features), [-1, ANCHORS, 4]),
         )
 
+    def regularization_loss(self) -> tf.Tensor:
+        return tf.add_n(self.losses)
+
 
 class SquaredLoss:
     """Squared errors against one-hot classes and codes."""

@@ -11,8 +11,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from efficientdet.errors import ConfigError
-from efficientdet.training.distribution import choose_strategy, per_replica_batch_size
+from efficientdet.training.distribution import choose_strategy
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,10 +80,3 @@ def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus)
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda names: ("mirrored", names))
     assert choose_strategy() == ("mirrored", ["/device:GPU:0", "/device:GPU:1"])
-
-
-def test_a_batch_divides_among_the_replicas() -> None:
-    strategy = SimpleNamespace(num_replicas_in_sync=4)
-    assert per_replica_batch_size(8, strategy) == 2
-    with pytest.raises(ConfigError, match=r"batch_size \(6\) must be divisible by the 4 replicas"):
-        per_replica_batch_size(6, strategy)

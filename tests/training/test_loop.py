@@ -56,7 +56,7 @@ def test_evaluation_comes_with_each_checkpoint_unless_told_otherwise(tmp_path: P
         stubs.make_trainer(),
         tmp_path,
         5,
-        intervals=Intervals(checkpoint=2),
+        intervals=Intervals(checkpoint=2, evaluation=0),
         evaluate_fn=lambda step: evaluated.append(step) or {},  # type: ignore[func-returns-value]
     )
     assert evaluated == [2, 4, 5]
@@ -125,7 +125,7 @@ def test_progress_and_summaries_follow_the_run(tmp_path: Path) -> None:
             trainer,
             checkpoints,
             num_steps=4,
-            intervals=Intervals(checkpoint=2),
+            intervals=Intervals(checkpoint=2, evaluation=0),
             evaluate_fn=lambda step: {"DetectionBoxes_Precision/mAP": 0.25},
             summaries=TrainingSummaries(tmp_path / "train", interval=2),
             progress=progress,

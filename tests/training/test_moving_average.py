@@ -13,7 +13,7 @@ from efficientdet.training.schedules import Constant
 
 
 def _average_of(variable: tf.Variable, decay: float) -> tuple[MovingAverage, optimizers.Optimizer]:
-    optimizer = optimizers.momentum(Constant(0.1))
+    optimizer = optimizers.momentum(Constant(0.1), momentum=0.9)
     optimizers.create_slots(optimizer, [variable])
     return MovingAverage(optimizer, [variable], decay), optimizer
 

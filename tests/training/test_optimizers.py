@@ -23,7 +23,7 @@ def _apply(optimizer: optimizers.Optimizer, variable: tf.Variable, gradient: lis
 def test_momentum_keeps_the_rate_inside_the_velocity() -> None:
     # v1 = -.1 * 1 = -.1; v2 = .5 * -.1 - .01 * 1 = -.06: with the rate outside it would be -.015.
     variable = tf.Variable([1.0])
-    optimizer = optimizers.momentum(ManualStep((1,), (0.1, 0.01)), momentum=0.5)
+    optimizer = optimizers.momentum(ManualStep((1,), (0.1, 0.01), warmup=False), momentum=0.5)
     _apply(optimizer, variable, [1.0])
     np.testing.assert_allclose(variable.numpy(), [0.9], rtol=1e-6)
     _apply(optimizer, variable, [1.0])
@@ -33,7 +33,7 @@ def test_momentum_keeps_the_rate_inside_the_velocity() -> None:
 
 def test_adam_first_step_is_the_rate_against_the_sign() -> None:
     variable = tf.Variable([1.0, 1.0])
-    _apply(optimizers.adam(Constant(0.1)), variable, [0.5, -3.0])
+    _apply(optimizers.adam(Constant(0.1), epsilon=1e-8), variable, [0.5, -3.0])
     np.testing.assert_allclose(variable.numpy(), [0.9, 1.1], rtol=1e-5)
 
 
@@ -47,7 +47,7 @@ def test_rmsprop_decay_lowers_the_rate() -> None:
 
 
 def test_rmsprop_without_decay_keeps_its_schedule() -> None:
-    assert optimizers.rmsprop(Constant(0.2), decay=0.0).learning_rate == Constant(0.2)
+    assert optimizers.rmsprop(Constant(0.2), decay=0.0, momentum=0.9, epsilon=1.0).learning_rate == Constant(0.2)
 
 
 def test_gradients_are_clipped_by_their_global_norm() -> None:
@@ -65,7 +65,7 @@ def test_gradients_within_the_norm_stay(clip_norm: float) -> None:
 
 def test_a_variable_without_gradient_stays_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
     used, unused = tf.Variable([1.0], name="used"), tf.Variable([1.0], name="unused")
-    optimizer = optimizers.momentum(Constant(0.1))
+    optimizer = optimizers.momentum(Constant(0.1), momentum=0.9)
     optimizers.create_slots(optimizer, [used, unused])
     with caplog.at_level(logging.WARNING):
         tf.distribute.get_strategy().run(
@@ -78,6 +78,6 @@ def test_a_variable_without_gradient_stays_and_is_named(caplog: pytest.LogCaptur
 
 def test_slots_exist_before_the_first_update() -> None:
     variable = tf.Variable([1.0])
-    optimizer = optimizers.momentum(Constant(0.1))
+    optimizer = optimizers.momentum(Constant(0.1), momentum=0.9)
     optimizers.create_slots(optimizer, [variable])
     assert optimizer.get_slot(variable, "momentum").numpy() == [0.0]

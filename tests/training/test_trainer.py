@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import orbit
@@ -11,9 +12,10 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.errors import TrainingError
-from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss
-from efficientdet.training.trainer import Loss, TrainerSettings, loss_tags
-from efficientdet.types import Losses
+from efficientdet.losses import DetectionLoss, FocalLoss, Loss, SmoothL1Loss
+from efficientdet.training.checkpoints import TrainingCheckpoints
+from efficientdet.training.trainer import TrainerSettings
+from efficientdet.types import Losses, Predictions, Targets
 
 from . import stubs
 
@@ -67,15 +69,15 @@ def test_steps_are_counted_and_draws_depend_on_seed_and_step() -> None:
     assert losses[0] == losses[1] != losses[2]
     assert first.step == 1
     # Weights held at their start, the next step's draws still differ.
-    still = stubs.make_trainer(optimizer=stubs.optimizers.momentum(stubs.schedules.Constant(0.0)), seed=1)
+    still = stubs.make_trainer(optimizer=stubs.optimizers.momentum(stubs.schedules.Constant(0.0), momentum=0.9), seed=1)
     still._dataset_fn = first._dataset_fn
     assert still.train_step().total == losses[0]
     assert still.train_step().total != losses[0]
 
 
 def test_the_learning_rate_is_that_of_the_latest_update() -> None:
-    schedule = stubs.schedules.ManualStep((1, 2), (0.1, 0.2, 0.3))
-    trainer = stubs.make_trainer(optimizer=stubs.optimizers.momentum(schedule))
+    schedule = stubs.schedules.ManualStep((1, 2), (0.1, 0.2, 0.3), warmup=False)
+    trainer = stubs.make_trainer(optimizer=stubs.optimizers.momentum(schedule, momentum=0.9))
     rates = []
     for _ in range(3):
         trainer.train_step()
@@ -98,6 +100,26 @@ def test_a_loss_that_is_not_finite_stops_the_training_at_its_step() -> None:
         trainer.train_step()
 
 
+def test_a_gradient_that_is_not_finite_under_finite_losses_is_caught_at_the_next_save_or_step(tmp_path: Path) -> None:
+    class RootLoss(stubs.SquaredLoss):
+        def __call__(
+            self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            # The root of 0 is 0, and its slope infinite.
+            return tf.sqrt(0.0 * tf.reduce_sum(predictions.box_codes**2)), tf.zeros([])
+
+    trainer = stubs.make_trainer()
+    trainer._loss = RootLoss()
+    checkpoints = TrainingCheckpoints(tmp_path, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=2)
+    checkpoints.save()
+    assert all(math.isfinite(loss) for loss in trainer.train_step())
+    with pytest.raises(TrainingError, match=r"model/\S+ is not finite after step 1"):
+        checkpoints.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-0.index"]
+    with pytest.raises(TrainingError, match="the loss is not finite at step 2"):
+        trainer.train_step()
+
+
 def test_data_that_end_are_an_error() -> None:
     trainer = stubs.make_trainer(steps=2)
     trainer.train(2)
@@ -117,13 +139,14 @@ def test_averaged_weights_are_those_of_the_steps() -> None:
     with trainer.averaged_weights():
         np.testing.assert_allclose(kernel.numpy(), expected, rtol=1e-5)
         np.testing.assert_array_equal(trainer.model.norm.moving_mean.numpy(), statistics)
-    assert trainer.keeps_average
 
 
 def test_without_an_average_the_weights_stand_for_themselves() -> None:
     trainer = stubs.make_trainer()
+    before = stubs.weights(trainer)
     with trainer.averaged_weights():
-        assert not trainer.keeps_average
+        for one, other in zip(before, stubs.weights(trainer), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_an_evaluation_with_averages_leaves_no_trace() -> None:
@@ -149,15 +172,6 @@ def test_an_orbit_controller_can_drive_the_trainer(capsys: pytest.CaptureFixture
 
 def test_no_steps_give_no_losses() -> None:
     assert stubs.make_trainer().train(0) == {}
-
-
-def test_tags_are_those_of_the_object_detection_api() -> None:
-    assert loss_tags(Losses(1.0, 2.0, 3.0, 6.0)) == {
-        "Loss/localization_loss": 1.0,
-        "Loss/classification_loss": 2.0,
-        "Loss/regularization_loss": 3.0,
-        "Loss/total_loss": 6.0,
-    }
 
 
 def test_the_detection_loss_is_a_loss_of_the_trainer() -> None:

@@ -1,0 +1,27 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Writes text files that are replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def replace_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file so that a reader sees either the old file or the whole new one.
+
+    Args:
+      path: its folder is made if need be.
+      text: written as UTF-8.
+
+    Raises:
+      OSError: the file cannot be written; what was there before stays.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Text files that are replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from efficientdet.atomic_write import replace_atomically
+
+
+def test_text_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    replace_atomically(tmp_path / "new" / "x.txt", "one")
+    replace_atomically(tmp_path / "new" / "x.txt", "zwölf")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.txt"]
+    assert (tmp_path / "new" / "x.txt").read_bytes() == "zwölf".encode()
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.txt").write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        replace_atomically(tmp_path / "x.txt", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+    assert (tmp_path / "x.txt").read_text() == "old"
