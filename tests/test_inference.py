@@ -195,12 +195,12 @@ def test_the_command_runs_a_saved_model(tmp_path: Path, capsys: pytest.CaptureFi
     flags = ["--saved_model_dir", str(tmp_path / "model"), "--label_map_path", str(tmp_path / "map.pbtxt")]
     flags += ["--images", str(tmp_path / "pictures"), "--output_dir", str(tmp_path / "out"), "--min_score", "0.5"]
     assert main(flags) == 0
-    assert capsys.readouterr().out.startswith("2 pictures, 20 detections of score 0.5 or more: see ")
+    assert capsys.readouterr().out.startswith("2 images, 20 detections of score 0.5 or more: see ")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"0.png", "1.png", "detections.json"}
 
     (tmp_path / "pictures" / "2.png").write_text("broken")
     assert main(flags) == 1
-    assert "2 pictures, 20 detections of score 0.5 or more, 1 skipped" in capsys.readouterr().out
+    assert "2 images, 20 detections of score 0.5 or more, 1 skipped" in capsys.readouterr().out
 
 
 def test_the_command_runs_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

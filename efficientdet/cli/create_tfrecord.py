@@ -114,7 +114,7 @@ def _progress(is_terminal: bool) -> Callable[[int, int], None]:
         if done < total and now - last < (0.1 if is_terminal else _SECONDS_BETWEEN_LINES):
             return
         last = now
-        line = f"{done}/{total} pictures, {done / max(now - started, 1e-3):.0f} per second"
+        line = f"{done}/{total} images, {done / max(now - started, 1e-3):.0f} per second"
         end = "\n" if done == total or not is_terminal else ""
         print(f"\r{line}" if is_terminal else line, end=end, file=sys.stderr, flush=True)
 

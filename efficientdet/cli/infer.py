@@ -17,8 +17,8 @@ SOME_SKIPPED = 1  # exit code: the job is done, but for pictures that could not 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of inference."""
     parser = argparse.ArgumentParser(
-        description="Detects objects in pictures. Writes an annotated copy of each, and detections.json (COCO results "
-        "format, pixels of the original picture). The model comes from --saved_model_dir, or from "
+        description="Detects objects in images. Writes an annotated copy of each, and detections.json (COCO results "
+        "format, pixels of the original image). The model comes from --saved_model_dir, or from "
         "--pipeline_config_path with --checkpoint.",
         allow_abbrev=False,
     )
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--min_score", type=_score, default=0.3, metavar="S", help="leave out what scores lower (default: %(default)s)"
     )
     parser.add_argument(
-        "--output_dir", required=True, metavar="DIR", help="folder for the pictures and detections.json"
+        "--output_dir", required=True, metavar="DIR", help="folder for the annotated images and detections.json"
     )
     return parser
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     summary = run_inference(detect, paths, flags.output_dir, names=names, min_score=flags.min_score)
     skipped = f", {len(summary.skipped)} skipped" if summary.skipped else ""
     print(
-        f"{summary.images} pictures, {summary.detections} detections of score {flags.min_score:g} or more{skipped}: "
+        f"{summary.images} images, {summary.detections} detections of score {flags.min_score:g} or more{skipped}: "
         f"see {flags.output_dir}"
     )
     return SOME_SKIPPED if summary.skipped else 0

@@ -25,11 +25,11 @@ def test_bccd_train_then_val(shared, tmp_path, capsys):
     voc = {"format": "voc", "input": shared / "data" / "bccd"}
     assert main(_arguments(tmp_path, **voc, split="train", num_shards=4)) == 0
     shown = capsys.readouterr()
-    assert "205 pictures (0 without boxes), 2804 boxes, 4 files" in shown.out
+    assert "4 files: 205 images (0 without boxes), 2804 boxes" in shown.out
     assert "Platelets: 209 boxes\n  RBC: 2381 boxes\n  WBC: 214 boxes" in shown.out
     assert "dropped: box without area: 1\n  BloodImage_00343.jpg: box 3, RBC" in shown.out
     assert "label map written to" in shown.out
-    assert "205/205 pictures" in shown.err
+    assert "205/205 images" in shown.err
     assert [label.name for label in read_label_map(tmp_path / "label_map.pbtxt")] == ["Platelets", "RBC", "WBC"]
     assert [scan_tfrecord(path) for path in sorted(tmp_path.glob("x.record-*-of-00004"))] == [52, 51, 51, 51]
     assert main(_arguments(tmp_path, **voc, split="val", output_path=tmp_path / "val.record")) == 0
@@ -44,7 +44,7 @@ def test_coco128(shared, tmp_path, capsys):
     flags = {"format": "coco", "input": folder / "coco/train2017.json", "image_dir": folder / "images/train2017"}
     assert main(_arguments(tmp_path, **flags)) == 0
     shown = capsys.readouterr().out
-    assert "26 pictures (1 without boxes), 182 boxes, 1 files" in shown  # 181 and a crowd
+    assert "26 images (1 without boxes), 182 boxes" in shown  # 181 and a crowd
     assert "encoded anew: picture that was not upright 8-bit RGB: 1\n  000000000086.jpg" in shown
     label_map = read_label_map(tmp_path / "label_map.pbtxt")
     assert (len(label_map), label_map.num_rows) == (80, 90)
@@ -57,7 +57,7 @@ def test_repeated_input(shared, tmp_path, capsys):
     copy.symlink_to(bccd)
     arguments = _arguments(tmp_path, format="voc", input=bccd, split="test")
     assert main([*arguments, f"--input={copy}"]) == 0
-    assert "144 pictures" in capsys.readouterr().out
+    assert "144 images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ class Summary:
     def lines(self, max_listed: int) -> Iterator[str]:
         """The summary for people; `max_listed` cases of each kind of note, 0 for all."""
         total = sum(self.boxes_by_class.values())
-        pictures = f"{self.num_images} pictures ({self.num_without_boxes} without boxes)"
-        yield f"{pictures}, {total} boxes, {len(self.files)} files"
+        files = Path(self.files[0]).name if len(self.files) == 1 else f"{len(self.files)} files"
+        yield f"{files}: {self.num_images} images ({self.num_without_boxes} without boxes), {total} boxes"
         for name, count in sorted(self.boxes_by_class.items()):
             yield f"  {name}: {count} boxes"
         by_kind: dict[str, list[str]] = defaultdict(list)
