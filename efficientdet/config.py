@@ -205,5 +205,5 @@ def _resolve(config: PipelineConfig) -> list[Finding]:
         text = f"is used instead of train_input_reader.max_number_of_boxes ({reader.max_number_of_boxes})"
         notes.append(Finding("train_config.max_number_of_boxes", text, is_error=False))
         reader.max_number_of_boxes = train.max_number_of_boxes
-    notes += config_checks.eval_reader_notes(config.proto)
+    notes += [*config_checks.eval_reader_notes(config.proto), *config_checks.recipe_notes(config.proto)]
     return notes

@@ -52,6 +52,27 @@ def eval_reader_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[
             yield Finding(f"eval_input_reader[{index}].{name}", text, is_error=False)
 
 
+def recipe_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Finding]:
+    """Yields a note for each pair of fields that can be meant as they stand, and rarely are."""
+    steps = config.train_config.num_steps
+    for path, message in field_paths.messages(config.train_config, "train_config"):
+        if isinstance(message, optimizer_pb2.CosineDecayLearningRate) and steps and message.total_steps != steps:
+            outcome = (
+                "the rate is 0 after it" if message.total_steps < steps else "training ends before the rate has decayed"
+            )
+            text = f"differs from train_config.num_steps ({steps}): {outcome}"
+            yield Finding(f"{path}.total_steps", text, is_error=False)
+        if isinstance(message, preprocessor_pb2.RandomScaleCropAndPadToSquare):
+            resizer = config.model.ssd.image_resizer
+            side = resizer.keep_aspect_ratio_resizer.max_dimension
+            if resizer.HasField("keep_aspect_ratio_resizer") and message.output_size != side:
+                text = f"differs from the resizer's max_dimension ({side}): training images are resized a second time"
+                yield Finding(f"{path}.output_size", text, is_error=False)
+    if config.lineage == pipeline_pb2.TrainEvalPipelineConfig.AUTOML:
+        text = "decides the fields left unset; losses, box coder and post-processing remain as this config says"
+        yield Finding("lineage", text, is_error=False)
+
+
 def missing(config: pipeline_pb2.TrainEvalPipelineConfig, purpose: Purpose) -> Iterator[Finding]:
     """Yields an error for everything that `config` leaves open and `purpose` needs.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -107,7 +107,8 @@ class Experiment:
           The metrics of the last evaluation; None where the config has no evaluation data.
         """
         model_dir = self._require_model_dir()
-        self.config = config = model_directory.claim(model_dir, self.config)
+        resuming = checkpoint_files.has_checkpoints(model_dir)
+        self.config = config = model_directory.reconcile(model_dir, self.config, resuming=resuming)
         train = config.proto.train_config
         if not tf.config.list_physical_devices("GPU"):
             tf.config.experimental.enable_op_determinism()  # free on a CPU, where it makes a seed repeat bit for bit
@@ -116,13 +117,14 @@ class Experiment:
             rule = f"must be divisible by the {strategy.num_replicas_in_sync} replicas"
             raise config.error("train_config.batch_size", rule)
         data = self.build_train_input()
-        # Where checkpoints exist this is a resume, which restores everything.
-        trainer = self.build_trainer(strategy, data, with_start_weights=not checkpoint_files.has_checkpoints(model_dir))
+        trainer = self.build_trainer(strategy, data, with_start_weights=not resuming)
         checkpoints = TrainingCheckpoints(
             model_dir, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=train.max_checkpoints_to_keep
         )
-        self._log_plan(data, trainer.model)
+        checkpoints.restore_latest()
         evaluate = self._evaluation_in_training(trainer, save_detections)
+        model_directory.record(model_dir, config)  # not before all that a user can have done wrong was found
+        self._log_plan(data, trainer)
         with Progress(train.num_steps, train.batch_size) as progress, _data_errors(data):
             return run_training(
                 trainer,
@@ -271,10 +273,10 @@ class Experiment:
 
         return TrainingSummaries(self._require_model_dir() / "train", interval=interval, draw_batch=draw)
 
-    def _log_plan(self, data: InputPipeline, model: EfficientDet) -> None:
+    def _log_plan(self, data: InputPipeline, trainer: Trainer) -> None:
         """Says in a few lines what is about to happen."""
         train = self.config.proto.train_config
-        parameters = sum(variable.shape.num_elements() for variable in model.trainable_variables)
+        parameters = sum(variable.shape.num_elements() for variable in trainer.model.trainable_variables)
         height, width = self.preprocessor.input_size
         _logger.info(
             "%s at %dx%d: %.1f M trainable parameters, %d anchors, %d classes",
@@ -293,12 +295,19 @@ class Experiment:
             train.num_steps * train.batch_size / max(data.num_records, 1),
             train.seed,
         )
+        rates = [float(trainer.optimizer.learning_rate(step)) for step in _sampled(train.num_steps)]
+        _logger.info("learning rate: %g at the first step, at most %g, %g at the last", rates[0], max(rates), rates[-1])
         averaging = train.optimizer.use_moving_average
         _logger.info(
             "weights: %s; evaluated and exported: %s",
             f"trained, and averaged with decay {train.optimizer.moving_average_decay:g}" if averaging else "trained",
             "the averages (eval_config.use_moving_averages)" if self._evaluates_averages else "the trained ones",
         )
+
+
+def _sampled(num_steps: int) -> Sequence[int]:
+    """A hundred steps, the first and the last among them."""
+    return sorted({round(share * (num_steps - 1) / 99) for share in range(100)})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.errors import ConfigError
-from efficientdet.model_directory import claim
+from efficientdet.model_directory import reconcile, record
 from tests.end_to_end.tiny import CONFIG
 
 
@@ -24,23 +24,39 @@ def _without_seed(*overrides: str) -> PipelineConfig:
     return config
 
 
+def _start(folder: Path, config: PipelineConfig, *, resuming: bool = False) -> PipelineConfig:
+    config = reconcile(folder, config, resuming=resuming)
+    record(folder, config)
+    return config
+
+
 def test_a_fresh_folder_gets_the_resolved_config(tmp_path: Path) -> None:
-    claim(tmp_path / "run", _config("train_config { batch_size: 4 }"))
+    _start(tmp_path / "run", _config("train_config { batch_size: 4 }"))
     written = load_config(tmp_path / "run" / "pipeline.config").proto
     assert written.train_config.batch_size == 4
     assert written.model.ssd.feature_extractor.HasField("survival_probability")  # filled by the lineage
 
 
 def test_a_drawn_seed_is_kept_for_the_resume(tmp_path: Path) -> None:
-    first = claim(tmp_path, _without_seed()).proto.train_config.seed
-    assert claim(tmp_path, _without_seed()).proto.train_config.seed == first
+    first = _start(tmp_path, _without_seed()).proto.train_config.seed
+    assert _start(tmp_path, _without_seed(), resuming=True).proto.train_config.seed == first
+
+
+def test_a_drawn_seed_is_kept_beside_a_users_config_in_the_folder(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.config"
+    text = "".join(line for line in CONFIG.read_text().splitlines(keepends=True) if "seed:" not in line)
+    path.write_text(text)
+    first = _start(tmp_path, load_config(path)).proto.train_config.seed
+    assert path.read_text() == text
+    assert _start(tmp_path, load_config(path), resuming=True).proto.train_config.seed == first
 
 
 def test_another_recipe_may_go_on_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    claim(tmp_path, _config())
+    _start(tmp_path, _config())
     with caplog.at_level(logging.INFO, logger="efficientdet"):
-        claim(tmp_path, _config("train_config { batch_size: 4 }"))
+        _start(tmp_path, _config("train_config { batch_size: 4 }"), resuming=True)
     assert "train_config.batch_size: 8 -> 4" in caplog.text
+    assert "will not see the records in the order" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -57,18 +73,17 @@ def test_another_recipe_may_go_on_and_is_logged(tmp_path: Path, caplog: pytest.L
         ),
     ],
 )
-def test_another_model_is_refused(tmp_path: Path, override: str, difference: str) -> None:
-    claim(tmp_path, _config())
+def test_another_model_is_refused_where_checkpoints_are(tmp_path: Path, override: str, difference: str) -> None:
+    _start(tmp_path, _config())
     before = (tmp_path / "pipeline.config").read_text()
     with pytest.raises(ConfigError, match="holds a run of another model") as raised:
-        claim(tmp_path, _config(override))
+        _start(tmp_path, _config(override), resuming=True)
     assert difference in str(raised.value)
     assert (tmp_path / "pipeline.config").read_text() == before
+    _start(tmp_path, _config(override))  # without checkpoints nothing is lost
 
 
-def test_the_runs_own_config_is_not_rewritten_when_it_is_the_one_given(tmp_path: Path) -> None:
-    claim(tmp_path, _config())
-    path = tmp_path / "pipeline.config"
-    path.write_text("# my note\n" + path.read_text())
-    claim(tmp_path, load_config(path))
-    assert path.read_text().startswith("# my note\n")
+def test_how_weights_start_and_decay_may_change(tmp_path: Path) -> None:
+    _start(tmp_path, _config())
+    hyperparams = "conv_hyperparams { regularizer { l2_regularizer { weight: 1e-4 } } batch_norm { decay: 0.9 } }"
+    _start(tmp_path, _config(f"model {{ ssd {{ feature_extractor {{ {hyperparams} }} }} }}"), resuming=True)

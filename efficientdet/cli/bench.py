@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from efficientdet.cli.terminal import command, positive_int, reader_override
+from efficientdet.cli.terminal import add_override_argument, command, positive_int, reader_override
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.errors import UsageError
 
@@ -33,7 +33,8 @@ Result = dict[str, Any]
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--pipeline_config_path", default=str(_CONFIG), metavar="FILE")
+    parser.add_argument("--pipeline_config_path", default=str(_CONFIG), metavar="FILE", help="default: D0 at 512")
+    add_override_argument(parser)
     parser.add_argument("--only", choices=list(_MEASUREMENTS), action="append", help="one measurement; may be repeated")
     parser.add_argument(
         "--repeats", type=positive_int, default=15, metavar="N", help="of each timing (default: %(default)s)"
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not Path(flags.pipeline_config_path).is_file():
         raise UsageError(f"{flags.pipeline_config_path} does not exist: name one with --pipeline_config_path")
     if flags.worker:
-        config = load_config(flags.pipeline_config_path, _overrides(Path(flags.folder)))
+        config = load_config(flags.pipeline_config_path, [*_overrides(Path(flags.folder)), *flags.override])
         print(json.dumps(_MEASUREMENTS[flags.worker](config, flags.repeats, Path(flags.folder))))
         return 0
     results: dict[str, Result] = {}
@@ -76,6 +77,7 @@ def _row(name: str, result: Result) -> str:
 def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result:
     words = [sys.executable, "-m", "efficientdet.cli.bench", "--worker", name, "--folder", folder]
     words += ["--pipeline_config_path", flags.pipeline_config_path, "--repeats", str(flags.repeats)]
+    words += [f"--override={text}" for text in flags.override]
     environment = os.environ | {"EFFICIENTDET_LOG_LEVEL": "ERROR"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -175,6 +177,7 @@ def _trainer(config: PipelineConfig) -> Any:
 
     from efficientdet.experiment import Experiment
 
+    tf.config.experimental.enable_op_determinism()  # as a training on a CPU does
     experiment = Experiment(config)
     return experiment.build_trainer(tf.distribute.get_strategy(), experiment.build_train_input())
 
@@ -225,7 +228,11 @@ def _trained_like(experiment: Any) -> Any:
 
 def _input(config: PipelineConfig, repeats: int, folder: Path) -> Result:
     """The training input alone: JPEG to augmented batches of 8 with targets."""
+    import tensorflow as tf
+
     from efficientdet.experiment import Experiment
+
+    tf.config.experimental.enable_op_determinism()  # as a training on a CPU does
 
     config.proto.train_config.batch_size = 8
     batches = iter(Experiment(config).build_train_input().train_dataset(0))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from efficientdet.cli import create_tfrecord, export, infer, train
-from efficientdet.cli.terminal import Command, command, positive_int, reader_override
+from efficientdet.cli.terminal import Command, add_override_argument, command, positive_int, reader_override
 from efficientdet.errors import EfficientDetError, UsageError
 
 CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_lite0_shapes.config"
@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num_train_steps", type=positive_int, metavar="N", help="instead of the config's, for a quick look"
     )
+    add_override_argument(parser)
     return parser
 
 
@@ -35,14 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     flags = build_parser().parse_args(argv)
     started = time.monotonic()
     root = Path(flags.output_dir)
+    _claim(root)
     if not CONFIG.is_file():
         raise UsageError(f"{CONFIG} is missing: the quickstart runs from a checkout of the project")
     data = _draw_data(root / "data")
     _step("Train Lite0 from its ImageNet backbone, and evaluate on the held-out pictures")
     steps = [f"--num_train_steps={flags.num_train_steps}"] if flags.num_train_steps else []
-    _call(
-        train.main, f"--pipeline_config_path={CONFIG}", f"--model_dir={root / 'model'}", *_data_overrides(data), *steps
-    )
+    overrides = [*_data_overrides(data), *(f"--override={text}" for text in flags.override)]
+    _call(train.main, f"--pipeline_config_path={CONFIG}", f"--model_dir={root / 'model'}", *overrides, *steps)
     _step("Export a SavedModel")
     _call(
         export.main,
@@ -61,6 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(_summary(root, time.monotonic() - started))
     return 0
+
+
+def _claim(root: Path) -> None:
+    """Marks a folder as a quickstart's; another one that holds something is left alone."""
+    marker = root / ".quickstart"
+    if root.exists() and not marker.is_file() and (not root.is_dir() or any(root.iterdir())):
+        raise UsageError(f"--output_dir {root} exists and is not a quickstart's: name another, or remove it")
+    root.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def _draw_data(data: Path) -> Path:

@@ -42,9 +42,20 @@ def command(function: Callable[[Sequence[str] | None], int]) -> Command:
         except EfficientDetError as error:
             print(f"error: {error}", file=sys.stderr)
             return USER_ERROR
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+            return USER_ERROR
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return INTERRUPTED
+        except Exception as error:
+            # TensorFlow's name for it; importing TensorFlow to compare classes would slow every other command down.
+            if type(error).__name__ != "ResourceExhaustedError":
+                raise
+            rule = "a smaller train_config.batch_size, or a smaller input, needs less"
+            print(f"error: the memory of the device does not suffice: {rule}", file=sys.stderr)
+            return USER_ERROR
 
     return run
 
@@ -112,6 +123,11 @@ def add_config_arguments(parser: argparse.ArgumentParser, *, required: bool = Tr
     parser.add_argument(
         "--pipeline_config_path", required=required, metavar="FILE", help="pipeline config, protobuf text format"
     )
+    add_override_argument(parser)
+
+
+def add_override_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds `--override`."""
     parser.add_argument(
         "--override",
         action="append",

@@ -12,8 +12,8 @@ from efficientdet.errors import UsageError
 
 # Flags of TFOD's model_main that are known and refused, with what to do instead.
 _REFUSED = {
-    "eval_on_train_data": "TFOD accepts it and does nothing. To score training images, let eval_input_reader read them:"
-    "--override 'eval_input_reader { tf_record_input_reader { input_path: \"train.record\" } }'",
+    "eval_on_train_data": "TFOD accepts it and does nothing. To score training images, point eval_input_reader at "
+    "them: --override 'eval_input_reader { tf_record_input_reader { input_path: \"train.record\" } }'",
     "use_tpu": "TPUs are not supported yet",
     "tpu_name": "TPUs are not supported yet",
 }
@@ -65,10 +65,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--num_workers", type=positive_int, default=1, metavar="N", help="only 1 is supported yet")
     for name, reason in _REFUSED.items():
-        parser.add_argument(f"--{name}", nargs="?", const="true", metavar="X", help=f"refused: {reason.split('. ')[0]}")
+        read = str if name == "tpu_name" else boolean
+        refused = f"refused: {reason.split('. ')[0]}"
+        parser.add_argument(f"--{name}", type=read, nargs="?", const=True, metavar="X", help=refused)
+    _add_absl_flags(parser)
     # Belongs to --eval_on_train_data and means nothing without it.
     parser.add_argument("--sample_1_of_n_eval_on_train_examples", type=positive_int, default=5, help=argparse.SUPPRESS)
     return parser
+
+
+def _add_absl_flags(parser: argparse.ArgumentParser) -> None:
+    """Lets the command lines of TFOD's guides start: absl's negated booleans, and the flags of its log."""
+    parser.add_argument("--norecord_summaries", dest="record_summaries", action="store_false", help=argparse.SUPPRESS)
+    for name in ("nouse_tpu", "noeval_on_train_data", "alsologtostderr", "logtostderr"):
+        parser.add_argument(f"--{name}", action="store_true", help=argparse.SUPPRESS)
+    for name in ("verbosity", "stderrthreshold"):
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
 
 
 @command
@@ -94,8 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _refuse(flags: argparse.Namespace) -> None:
     for name, reason in _REFUSED.items():
-        value = getattr(flags, name)
-        if value is not None and (name == "tpu_name" or boolean(value)):
+        if getattr(flags, name):
             raise UsageError(f"--{name}: {reason}")
     if flags.num_workers > 1:
         raise UsageError("--num_workers: one process only, which uses every GPU it sees; several are not supported yet")

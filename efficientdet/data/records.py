@@ -127,6 +127,7 @@ class RecordParser:
         """
         label_map.check_num_classes(num_classes)
         self._num_classes = num_classes
+        self._ids = [label.id for label in label_map]
         self._max_pixels = max_pixels
         rows = label_map.rows_by_text(use_display_name)
         initializer = tf.lookup.KeyValueTensorInitializer(
@@ -177,9 +178,15 @@ class RecordParser:
         by_text = self._row_of_text.lookup(texts)
         unknown = tf.boolean_mask(texts, has_text & (by_text < 0))
         known = _require(tf.size(unknown) == 0, "class name is not in the label map:", unknown, source_id)
-        outside = tf.boolean_mask(ids, ~has_text & ((ids < 1) | (ids > self._num_classes)))
+        in_range = (ids >= 1) & (ids <= self._num_classes)
+        outside = tf.boolean_mask(ids, ~has_text & ~in_range)
         rule = f"class id is not between 1 and num_classes ({self._num_classes}):"
-        with tf.control_dependencies([known, _require(tf.size(outside) == 0, rule, outside, source_id)]):
+        within = _require(tf.size(outside) == 0, rule, outside, source_id)
+        # Evaluation knows the label map's classes only: another one would be trained and never scored.
+        is_named = tf.reduce_any(ids[:, tf.newaxis] == tf.constant(self._ids, tf.int64), axis=1)
+        nameless = tf.boolean_mask(ids, ~has_text & in_range & ~is_named)
+        named = _require(tf.size(nameless) == 0, "class id is not in the label map:", nameless, source_id)
+        with tf.control_dependencies([known, within, named]):
             return tf.where(has_text, by_text, tf.cast(ids, tf.int32) - 1)
 
 

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import text_format
 
 from efficientdet.cli import main as console
-from efficientdet.cli import show_config, train
+from efficientdet.cli import quickstart, show_config, train
 from efficientdet.cli.terminal import boolean, command, positive_int, reader_override
 from efficientdet.config import load_config
 from efficientdet.errors import UsageError
@@ -102,13 +102,36 @@ def _train(*flags: str) -> int:
         ("--use_tpu", "TPUs are not supported yet"),
         ("--use_tpu=true", "TPUs are not supported yet"),
         ("--tpu_name=x", "TPUs are not supported yet"),
-        ("--eval_on_train_data", "let eval_input_reader read them"),
+        ("--eval_on_train_data", "point eval_input_reader at them"),
         ("--num_workers=2", "several are not supported yet"),
     ],
 )
 def test_flags_of_tfod_that_are_refused(flag: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert _train(flag) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_command_lines_of_tfods_guides_start(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--alsologtostderr", "--norecord_summaries", "--nouse_tpu", "--use_tpu=false", "--verbosity=1")
+    assert _train(*flags, "--num_workers=2") == 2
+    assert "--num_workers" in capsys.readouterr().err  # the first thing that is wrong with it
+
+
+def test_an_unwritable_folder_is_not_a_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def writes(argv: object = None) -> int:
+        (tmp_path / "absent" / "x").write_text("")
+        return 0
+
+    assert writes([]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'absent' / 'x'}: No such file or directory\n"
+
+
+def test_the_quickstart_leaves_other_folders_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.json").write_text("mine")
+    assert quickstart.main([f"--output_dir={tmp_path}"]) == 2
+    assert "is not a quickstart's" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["train.json"]
 
 
 def test_a_misspelt_field_is_named_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def test_a_picture_without_boxes_is_a_negative(parse, encode_record):
 
 @pytest.mark.parametrize(
     ("text", "label", "row"),
-    [([b"dog"], [1], 1), ([b"a dog"], None, 1), ([b""], [4], 3), (None, [5], 4), (None, [3], 2)],
+    [([b"dog"], [1], 1), ([b"a dog"], None, 1), ([b""], [4], 3), (None, [2], 1), (None, [4], 3)],
 )
 def test_text_before_id(parse, encode_record, text, label, row):
     example = parse(encode_record(object__class__text=text, object__class__label=label))
@@ -81,6 +81,7 @@ _FAULTS = [
     ({"object__class__text": [b"cow"]}, "class name is not in the label map:.*cow"),
     ({"object__class__text": None, "object__class__label": [6]}, r"not between 1 and num_classes \(5\).*6"),
     ({"object__class__text": None, "object__class__label": [0]}, "not between 1 and num_classes"),
+    ({"object__class__text": None, "object__class__label": [3]}, "class id is not in the label map:.*3"),
     ({"object__class__text": None}, "not between 1 and num_classes"),
     ({"object__class__text": [b"cat", b"cat"]}, "image/object/class/text differs in length"),
     ({"object__area": [1.0, 2.0]}, "image/object/area differs in length"),
