@@ -6,8 +6,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from efficientdet.builders.model import build_anchors, build_model
 from efficientdet.builders.optimizer import build_optimizer
 from efficientdet.builders.weights import load_start_weights
 from efficientdet.config import PipelineConfig, write_config
-from efficientdet.data import checks
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
@@ -125,7 +124,7 @@ class Experiment:
         evaluate = self._evaluation_in_training(trainer, save_detections)
         model_directory.record(model_dir, config)  # not before all that a user can have done wrong was found
         self._log_plan(data, trainer)
-        with Progress(train.num_steps, train.batch_size) as progress, _data_errors(data):
+        with Progress(train.num_steps, train.batch_size) as progress:
             return run_training(
                 trainer,
                 checkpoints,
@@ -161,6 +160,7 @@ class Experiment:
             loss=build_loss(self.config),
             optimizer=optimizer,
             dataset_fn=data.train_dataset,
+            explain_error=data.explain,
             strategy=strategy,
             seed=train.seed,
             settings=TrainerSettings(
@@ -181,23 +181,22 @@ class Experiment:
           save_detections: write each evaluation's detections as COCO results JSON.
         """
         model = build_model(self.config)
-        evaluator, data = self._evaluator(self.detector(model), save_detections)
+        evaluator = self._evaluator(self.detector(model), save_detections)
 
         def restore(path: str) -> int:
             checkpoint_files.restore_model(model, path, averaged=self._evaluates_averages)
             return checkpoint_files.checkpoint_step(path)
 
         train = self.config.proto.train_config
-        with _data_errors(data):
-            for _ in evaluate_continuously(
-                evaluator,
-                checkpoint_dir,
-                restore,
-                timeout=timeout,
-                last_step=train.num_steps or None,
-                max_evaluations=self.config.proto.eval_config.max_evals or None,
-            ):
-                pass
+        for _ in evaluate_continuously(
+            evaluator,
+            checkpoint_dir,
+            restore,
+            timeout=timeout,
+            last_step=train.num_steps or None,
+            max_evaluations=self.config.proto.eval_config.max_evals or None,
+        ):
+            pass  # each is written and logged by the evaluator
 
     def export(self, *, checkpoint: str | Path, output_directory: str | Path, input_type: str = "image_tensor") -> Path:
         """Exports a checkpoint as a SavedModel, with the checkpoint and the config beside it.
@@ -233,9 +232,9 @@ class Experiment:
             raise UsageError("a model_dir is needed, to keep checkpoints, summaries and metrics in")
         return self.model_dir
 
-    def _evaluator(self, detector: Detector, save_detections: bool) -> tuple[Evaluator, InputPipeline]:
+    def _evaluator(self, detector: Detector, save_detections: bool) -> Evaluator:
         data = build_eval_input(self.config, self.preprocessor, self.assigner)
-        evaluator = Evaluator(
+        return Evaluator(
             detector,
             build_loss(self.config),
             functools.partial(data.eval_dataset, max_examples=max_eval_images(self.config)),
@@ -244,8 +243,8 @@ class Experiment:
             build_evaluation_settings(
                 self.config, write_detections=save_detections, write_summaries=self._record_summaries
             ),
+            explain_error=data.explain,
         )
-        return evaluator, data
 
     def _evaluation_in_training(
         self, trainer: Trainer, save_detections: bool
@@ -253,11 +252,11 @@ class Experiment:
         if not self.config.proto.eval_input_reader:
             _logger.info("the config has no eval_input_reader: nothing is evaluated")
             return None
-        evaluator, data = self._evaluator(self.detector(trainer.model), save_detections)
+        evaluator = self._evaluator(self.detector(trainer.model), save_detections)
         weights = trainer.averaged_weights if self._evaluates_averages else nullcontext
 
         def evaluate(step: int) -> Mapping[str, float]:
-            with weights(), _data_errors(data):
+            with weights():
                 return evaluator.evaluate(step).metrics
 
         return evaluate
@@ -308,12 +307,3 @@ class Experiment:
 def _sampled(num_steps: int) -> Sequence[int]:
     """A hundred steps, the first and the last among them."""
     return sorted({round(share * (num_steps - 1) / 99) for share in range(100)})
-
-
-@contextmanager
-def _data_errors(data: InputPipeline) -> Iterator[None]:
-    """Turns an error that TensorFlow reports from the input pipeline into one that names the file and the record."""
-    try:
-        yield
-    except checks.INPUT_ERRORS as error:
-        raise data.explain(error) from error

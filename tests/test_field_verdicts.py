@@ -140,6 +140,7 @@ def d0(shared: Any) -> str:
         ),
         ("train_input_reader { load_instance_masks: true }", "load_instance_masks (true) is not supported"),
         ("train_input_reader { input_type: TF_SEQUENCE_EXAMPLE }", "must be TF_EXAMPLE"),
+        ("train_input_reader { num_prefetch_batches: -2 }", "num_prefetch_batches (-2) must be at least 0"),
         ("train_input_reader { external_input_reader {} }", "external_input_reader is not supported"),
         ("train_input_reader { sample_from_datasets_weights: 1 }", "sample_from_datasets_weights ([1.0]) is not"),
         ("eval_config { metrics_set: 'pascal_voc_detection_metrics' }", 'must be "coco_detection_metrics"'),

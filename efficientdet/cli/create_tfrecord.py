@@ -97,7 +97,7 @@ def _check_flags(flags: argparse.Namespace) -> None:
 
 def _read(flags: argparse.Namespace, needs_labels: bool) -> tuple[list[AnnotatedImage], list[Label], list[Note]]:
     if flags.format == "coco":
-        return coco.read_coco(Path(flags.input[0]), Path(flags.image_dir))
+        return coco.read_coco(Path(flags.input[0]), Path(flags.image_dir), needs_labels=needs_labels)
     folders = [Path(folder) for folder in flags.input]
     images, notes = voc.read_voc(folders, flags.split)
     names = voc.class_names(folders) if needs_labels else []

@@ -3,6 +3,9 @@
 
 The order of records and every random draw are functions of (seed, epoch, record). Nothing else is remembered, so that a
 run that resumes at step k sees exactly what it would have seen, and two runs with one seed see the same.
+
+No function of a dataset holds an op that TensorFlow counts as stateful (hash tables, the usual `Dataset.shuffle`,
+Python functions): under `enable_op_determinism` a single one would make tf.data drop all parallelism and prefetching.
 """
 
 from __future__ import annotations
@@ -93,7 +96,11 @@ class InputPipeline:
         self._augmentations = tuple(augmentations)
         self._seed = np.array([seed & 0x7FFFFFFF, seed >> 31], np.int64).astype(np.int32)
         self._settings = settings
-        self._excess = _ExcessBoxes(self._settings.max_number_of_boxes)
+        limit = settings.max_number_of_boxes
+        self._cut_for_training = _ExcessBoxes(limit, "lose the rest")
+        self._cut_for_evaluation = _ExcessBoxes(
+            limit, "lose the rest in this evaluation, whose AP and losses are those of the truth so cut"
+        )
         counts = [scan_tfrecord(file) for file in self._files]
         if not sum(counts):
             raise DataError(f"no record in {', '.join(self._files) or 'an empty list of files'}")
@@ -148,18 +155,12 @@ class InputPipeline:
         if not settings.shuffle:
             records = self._in_order(tf.data.Dataset.from_tensor_slices(files), cycle_length=1)
         else:
-            # Dataset.shuffle mixes the seed of the graph into its own; fixed here, in the graph of this function alone,
-            # so that tf.random.set_seed elsewhere does not change the order.
-            tf.random.set_seed(1)
             seeds = tf.random.experimental.stateless_split(self._fold_in(epoch), 2)
             files = tf.random.experimental.stateless_shuffle(files, seeds[0])
             records = self._in_order(
                 tf.data.Dataset.from_tensor_slices(files), cycle_length=min(settings.num_readers, len(self._files))
-            ).shuffle(
-                max(settings.shuffle_buffer_size, 1),
-                seed=tf.cast(seeds[1, 0], tf.int64),
-                reshuffle_each_iteration=False,
             )
+            records = _shuffle(records, max(settings.shuffle_buffer_size, 1), seed=seeds[1, 0])
         return records.map(_plain(lambda index, serialized: _Record(epoch, index, serialized)))
 
     def _in_order(self, files: tf.data.Dataset, cycle_length: int) -> tf.data.Dataset:
@@ -195,16 +196,16 @@ class InputPipeline:
             seeds = tf.random.experimental.stateless_split(seed, len(self._augmentations))
             for augment, draw in zip(self._augmentations, tf.unstack(seeds), strict=True):
                 example = augment(example, draw)
-        return self._finish(example, record.index)
+        return self._finish(example, record.index, self._cut_for_training)
 
     def _eval_picture(self, index: tf.Tensor, serialized: tf.Tensor) -> Batch:
-        return self._finish(self._parse(serialized), index)
+        return self._finish(self._parse(serialized), index, self._cut_for_evaluation)
 
-    def _finish(self, example: Example, index: tf.Tensor) -> Batch:
+    def _finish(self, example: Example, index: tf.Tensor, excess: _ExcessBoxes) -> Batch:
         """One picture as a row of a Batch: preprocessed, boxes in the input's frame, targets assigned."""
         inputs, true_size = self._preprocessor(example.image)
         source_id = tf.where(example.source_id == "", tf.strings.as_string(index), example.source_id)
-        example = self._excess.cut(example, source_id)
+        example = excess.cut(example, source_id)
         boxes = self._preprocessor.boxes_in_input(example.boxes, true_size)
         truth = example._replace(boxes=boxes).map_boxes(self._pad_rows).box_fields()
         return Batch(
@@ -226,33 +227,52 @@ class InputPipeline:
 class _ExcessBoxes:
     """Cuts pictures with too many boxes down to the first M, and tells about them without flooding the log."""
 
-    def __init__(self, max_number_of_boxes: int) -> None:
-        self._limit = max_number_of_boxes
+    def __init__(self, max_number_of_boxes: int, consequence: str) -> None:
+        self._limit = np.int32(max_number_of_boxes)
+        self._consequence = consequence  # of the cut, as it follows "images ... have more boxes than M and"
         self._pictures: set[bytes] = set()
 
     def cut(self, example: Example, source_id: tf.Tensor) -> Example:
         """`example` with M boxes at most."""
         count = tf.shape(example.boxes)[0]
-        excess = count > self._limit
-        report = tf.cond(
-            excess,
-            lambda: tf.numpy_function(self._report, [source_id, count], tf.bool),
-            lambda: tf.constant(True),
-        )
-        with tf.control_dependencies([report]):
-            limit = tf.identity(self._limit)
+
+        def report() -> tf.Tensor:
+            # Stateless to TensorFlow, for which nothing but the number of rows, M, comes out of it.
+            limit = tf.numpy_function(self._report, [source_id, count], tf.int32, stateful=False)
+            return tf.ensure_shape(limit, [])
+
+        limit = tf.cond(count > self._limit, report, lambda: tf.constant(self._limit))
         return example.map_boxes(lambda values: values[:limit])
 
-    def _report(self, source_id: bytes, count: int) -> bool:
+    def _report(self, source_id: bytes, count: int) -> np.int32:
         before = len(self._pictures)
         self._pictures.add(source_id)
         pictures = len(self._pictures)
         if pictures > before and pictures & before == 0:  # the 1st, 2nd, 4th, 8th ... picture
             _logger.warning(
-                "%d images so far have more than max_number_of_boxes (%d) boxes and lose the rest; %s has %d",
-                pictures, self._limit, source_id.decode(errors="replace"), count,
+                "%d images so far have more than max_number_of_boxes (%d) boxes and %s; %s has %d",
+                pictures, self._limit, self._consequence, source_id.decode(errors="replace"), count,
             )  # fmt: skip
-        return True
+        return self._limit
+
+
+def _shuffle(dataset: tf.data.Dataset, buffer_size: int, seed: tf.Tensor) -> tf.data.Dataset:
+    """`dataset.shuffle(...)`, in an order that `seed` (int32 []) alone decides.
+
+    The op below `Dataset.shuffle` is stateful, because it may be asked to shuffle anew each time, and its seed is mixed
+    with that of the graph. This one is neither.
+    """
+    spec = dataset.element_spec
+    shuffled = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=tf.constant(buffer_size, tf.int64),
+        seed=tf.constant(1, tf.int64),  # two zeros would mean a seed of TensorFlow's choice
+        seed2=tf.cast(seed, tf.int64),
+        reshuffle_each_iteration=False,
+        output_types=[part.dtype for part in tf.nest.flatten(spec)],
+        output_shapes=[part.shape for part in tf.nest.flatten(spec)],
+    )
+    return tf.data.experimental.from_variant(shuffled, spec)
 
 
 def _plain(function: Callable) -> Callable:

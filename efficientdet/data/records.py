@@ -129,11 +129,8 @@ class RecordParser:
         self._num_classes = num_classes
         self._ids = [label.id for label in label_map]
         self._max_pixels = max_pixels
-        rows = label_map.rows_by_text(use_display_name)
-        initializer = tf.lookup.KeyValueTensorInitializer(
-            tf.constant(list(rows), tf.string), tf.constant(list(rows.values()), tf.int32)
-        )
-        self._row_of_text = tf.lookup.StaticHashTable(initializer, default_value=-1)
+        # No hash table: its lookups count as stateful (see `pipeline`). Names are few; comparing them is as quick.
+        self._rows_by_text = label_map.rows_by_text(use_display_name)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(self, serialized: tf.Tensor) -> Example:
@@ -175,7 +172,7 @@ class RecordParser:
         texts = _or_default(features, "image/object/class/text", tf.fill([count], ""), source_id)
         ids = _or_default(features, "image/object/class/label", tf.zeros([count], tf.int64), source_id)
         has_text = texts != ""
-        by_text = self._row_of_text.lookup(texts)
+        by_text = self._rows_of(texts)
         unknown = tf.boolean_mask(texts, has_text & (by_text < 0))
         known = _require(tf.size(unknown) == 0, "class name is not in the label map:", unknown, source_id)
         in_range = (ids >= 1) & (ids <= self._num_classes)
@@ -188,6 +185,14 @@ class RecordParser:
         named = _require(tf.size(nameless) == 0, "class id is not in the label map:", nameless, source_id)
         with tf.control_dependencies([known, within, named]):
             return tf.where(has_text, by_text, tf.cast(ids, tf.int32) - 1)
+
+    def _rows_of(self, texts: tf.Tensor) -> tf.Tensor:
+        """The class rows of texts, int32 [N]; -1 where the label map does not know one."""
+        known = tf.constant(list(self._rows_by_text), tf.string)
+        rows = tf.constant([*self._rows_by_text.values(), -1], tf.int32)
+        matches = tf.cast(texts[:, tf.newaxis] == known, tf.int32)
+        unknown = 1 - tf.reduce_sum(matches, axis=1, keepdims=True)
+        return tf.gather(rows, tf.argmax(tf.concat([matches, unknown], axis=1), axis=1))
 
 
 def decode_image(encoded: tf.Tensor, source_id: tf.Tensor | str = "", *, max_pixels: int = MAX_PIXELS) -> tf.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from efficientdet.errors import CheckpointError
 from efficientdet.evaluation.evaluator import Evaluation, Evaluator
 
 _logger = logging.getLogger(__name__)
+_POLL_SECONDS = 1.0
 
 
 def evaluate_continuously(
@@ -31,7 +33,8 @@ def evaluate_continuously(
 
     Args:
       evaluator: evaluates the weights that `restore` put in place.
-      checkpoint_dir: the folder that training writes its checkpoints to; it need not exist yet.
+      checkpoint_dir: the folder that training writes its checkpoints to; it need not exist yet. The prefix of one
+        checkpoint stands for that one, which is evaluated once.
       restore: restores the checkpoint of the given path, returns its step; raises CheckpointError where it cannot.
       timeout: ends when no new checkpoint appeared for so many seconds.
       last_step: ends when the checkpoint of this step, or a later one, was evaluated.
@@ -41,10 +44,10 @@ def evaluate_continuously(
       Each evaluation, as soon as it is done.
 
     Raises:
-      CheckpointError: a checkpoint that is there cannot be restored.
+      CheckpointError: a checkpoint that is there cannot be restored, or none came before the timeout.
     """
     done = 0
-    for path in tf.train.checkpoints_iterator(str(checkpoint_dir), timeout=timeout):
+    for path in _appearing(str(checkpoint_dir), timeout):
         try:
             step = restore(path)
         except CheckpointError:
@@ -58,4 +61,50 @@ def evaluate_continuously(
         done += 1
         if (last_step is not None and step >= last_step) or done == max_evaluations:
             return
+    if not done:
+        raise CheckpointError(f"no checkpoint to evaluate in {checkpoint_dir}, after a wait of {timeout:g} s")
     _logger.info("no new checkpoint in %s for %.0f s: evaluation ends", checkpoint_dir, timeout)
+
+
+def _appearing(place: str, timeout: float) -> Iterator[str]:
+    """The prefixes of checkpoints as they appear, until none did for `timeout` seconds; or the one that `place` is."""
+    prefix = place.removesuffix(".index")
+    if os.path.exists(f"{prefix}.index"):
+        yield prefix
+        return
+    previous = _latest(place)
+    if previous is None:
+        _logger.info("waiting for checkpoints in %s, for %.0f s at most", place, timeout)
+    else:
+        yield previous
+    deadline = time.monotonic() + timeout
+    while True:
+        latest = _latest(place)
+        if latest is not None and latest != previous:
+            previous = latest
+            yield latest
+            deadline = time.monotonic() + timeout
+        elif time.monotonic() >= deadline:
+            return
+        else:
+            time.sleep(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0.0)))
+
+
+def _latest(directory: str) -> str | None:
+    """The prefix of the latest checkpoint; where TensorFlow's list is missing, as after a copy, by the files' numbers.
+
+    Training writes the list last. Without it, a file that has just changed may not be complete.
+    """
+    if latest := tf.train.latest_checkpoint(directory):
+        return latest
+    settled = [path for path in Path(directory).glob("ckpt-*.index") if _age(path) > _POLL_SECONDS]
+    numbered = [(int(path.stem.removeprefix("ckpt-")), path) for path in settled if path.stem[5:].isdecimal()]
+    return str(max(numbered)[1].with_suffix("")) if numbered else None
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was last written; 0 when it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0

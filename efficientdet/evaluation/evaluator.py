@@ -7,13 +7,15 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from efficientdet.atomic_write import replace_atomically
+from efficientdet.data.checks import INPUT_ERRORS
 from efficientdet.detector import Detector
 from efficientdet.errors import DataError
 from efficientdet.evaluation.coco import Category, CocoEvaluation
@@ -67,6 +69,8 @@ class Evaluator:
         categories: Sequence[Category],
         directory: str | Path,
         settings: EvaluationSettings,
+        *,
+        explain_error: Callable[[Exception], Exception] | None = None,
     ) -> None:
         """Makes an evaluator; nothing runs, and nothing is written, before `evaluate`.
 
@@ -77,7 +81,10 @@ class Evaluator:
           categories: the classes of the label map.
           directory: where results go, usually <model_dir>/eval; made when missing.
           settings: see `EvaluationSettings`.
+          explain_error: turns an error of `data.checks.INPUT_ERRORS`, raised where a batch is fetched, into the error
+            to raise in its place; None lets it through. Errors of the network are never taken for errors of the data.
         """
+        self._explain_error = explain_error
         self._detector = detector
         self._loss = loss
         self._dataset_fn = dataset_fn
@@ -99,6 +106,7 @@ class Evaluator:
 
         Raises:
           DataError: the data set is empty.
+          Exception: what `explain_error` makes of an error in the data.
         """
         start = last_note = time.monotonic()
         coco = CocoEvaluation(self._categories)
@@ -106,7 +114,7 @@ class Evaluator:
         pictures: list[np.ndarray] = []
         dataset = self._dataset_fn()
         run = self._traced_step(dataset)
-        for batch in dataset:
+        for batch in self._batches(dataset):
             batch_losses, detections = tf.nest.map_structure(np.asarray, run(batch))
             losses.append(batch_losses)
             self._collect(tf.nest.map_structure(np.asarray, batch), detections, coco, pictures)
@@ -120,6 +128,19 @@ class Evaluator:
         evaluation = Evaluation(step, metrics, mean_losses, coco.num_images, time.monotonic() - start)
         self._publish(evaluation, coco, pictures)
         return evaluation
+
+    def _batches(self, dataset: tf.data.Dataset) -> Iterator[Batch]:
+        iterator = iter(dataset)
+        while True:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            except INPUT_ERRORS as error:
+                if self._explain_error is None:
+                    raise
+                raise self._explain_error(error) from error
+            yield batch
 
     def _traced_step(self, dataset: tf.data.Dataset) -> Any:
         """Traces the step once, for batches of any length: the last one of a pass is often shorter."""
@@ -168,8 +189,7 @@ class Evaluator:
             self._summarize(evaluation, pictures)
         if self._settings.write_detections:
             coco.write(self._directory / f"step-{evaluation.step}")
-        with (self._directory / "metrics.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(evaluation.as_record()) + "\n")
+        _file_record(self._directory / "metrics.jsonl", evaluation.as_record())
         _logger.info(
             "step %d: AP %.4f, AP50 %.4f, loss %.4f on %d images in %.1f s",
             evaluation.step,
@@ -189,6 +209,27 @@ class Evaluator:
             for index, picture in enumerate(pictures):
                 tf.summary.image(f"eval_side_by_side_{index}_0", picture[np.newaxis])
         self._writer.flush()
+
+
+def _file_record(path: Path, record: dict[str, Any]) -> None:
+    """Adds a line to metrics.jsonl, where it replaces the line of an earlier evaluation of the same step."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    line = json.dumps(record) + "\n"
+    lines = text.splitlines(keepends=True)
+    others = [other.rstrip("\n") + "\n" for other in lines if _step_of(other) != record["step"]]
+    if len(others) < len(lines):
+        replace_atomically(path, "".join((*others, line)))
+        return
+    with path.open("a", encoding="utf-8") as file:
+        # A process that was killed while it wrote leaves half a line, which must not spoil this one too.
+        file.write(line if text.endswith("\n") or not text else f"\n{line}")
+
+
+def _step_of(line: str) -> int | None:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:

@@ -25,6 +25,9 @@ from efficientdet.errors import UsageError
 from efficientdet.types import Detections, Predictions
 
 _logger = logging.getLogger(__name__)
+# Beside the model, in the folder that TensorFlow leaves to others: shows that an export may be replaced by the next.
+_MARKER = Path("saved_model", "assets.extra", "efficientdet_export")
+_WRITTEN = ("saved_model", "checkpoint", "pipeline.config")  # in this order: the marker comes first
 _LABEL_ID_OFFSET = 1  # class row -> id of the label map
 
 
@@ -50,7 +53,7 @@ def export_saved_model(
 
     Args:
       detector: what to export, with the weights it has now.
-      directory: where to; made when missing, earlier exports in it are replaced.
+      directory: where to; made when missing. An earlier export in it is replaced, nothing else is.
       input_type: one of `INPUT_TYPES`; encoded pictures are JPEG or PNG.
       write_config: writes the pipeline config to the path it is given; None writes none.
 
@@ -58,26 +61,45 @@ def export_saved_model(
       The path of the SavedModel.
 
     Raises:
-      UsageError: the input type is unknown, or `directory` is not a directory.
+      UsageError: the input type is unknown, `directory` is not a directory, or it holds what is no export: a training,
+        or files of the names above that something else wrote.
     """
     if input_type not in _INPUTS:
         raise UsageError(f"input_type ({input_type}) must be one of: {', '.join(INPUT_TYPES)}")
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"output directory {directory} is a file")
+    _require_free(directory)
     directory.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=".export-", dir=directory) as scratch_name:
         scratch = Path(scratch_name)
         module = _ServingModule(detector, _INPUTS[input_type])
         tf.saved_model.save(module, str(scratch / "saved_model"), signatures=module.signatures())
+        (scratch / _MARKER).parent.mkdir()
+        (scratch / _MARKER).write_text(f"{input_type}\n", encoding="utf-8")
         _write_checkpoint(detector, scratch / "checkpoint")
         if write_config is not None:
             write_config(scratch / "pipeline.config")
-        for path in list(scratch.iterdir()):
-            _replace(path, directory / path.name)
+        for name in _WRITTEN:
+            if (scratch / name).exists():
+                _replace(scratch / name, directory / name)
     _logger.info("exported %s (%s) in %.1f s", directory / "saved_model", input_type, time.monotonic() - start)
     return directory / "saved_model"
+
+
+def _require_free(directory: Path) -> None:
+    """Refuses a directory in which an export would destroy what is not an earlier export."""
+    if (directory / "checkpoint").is_file() or any(directory.glob("ckpt-*.index")):
+        raise UsageError(f"output directory {directory} holds the checkpoints of a training: export to another one")
+    if (directory / _MARKER).is_file():
+        return
+    for name in _WRITTEN:
+        if (directory / name).exists():
+            raise UsageError(
+                f"output directory {directory} holds a {name} that no export wrote, and that this one would replace: "
+                "export to another one"
+            )
 
 
 class _ServingModule(tf.Module):

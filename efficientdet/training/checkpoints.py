@@ -28,6 +28,8 @@ _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = re.compile(r"/\.OPTIMIZER_SLOT/optimizer/(?P<slot>[^/]+)" + re.escape(_VALUE) + "$")
 # What TensorFlow raises on a damaged file; its reader lets some of the errors of its C++ part through as they are.
 _DAMAGE = (tf.errors.OpError, IndexError, RuntimeError)
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in every checkpoint of TensorFlow 2
+_TFOD_PREFIX = "model/_feature_extractor/"
 _LISTED = 3  # how many names of each kind of difference an error shows
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ def resolve_checkpoint(path: str | os.PathLike[str]) -> str:
     """
     text = re.sub(r"\.(index|data-\d+-of-\d+)$", "", os.fspath(path))
     if os.path.isdir(text):
-        if latest := tf.train.latest_checkpoint(text):
+        # TensorFlow's list of checkpoints may be missing after a copy: then the files themselves count.
+        if latest := tf.train.latest_checkpoint(text) or next(iter(_newest_first(text)), None):
             return latest
         raise CheckpointError(f"{text} holds no checkpoint")
     if not os.path.exists(f"{text}.index"):
@@ -80,28 +83,24 @@ def restore_model(model: keras.Model, path: str | os.PathLike[str], *, averaged:
     Raises:
       CheckpointError: it does not fit the model (the text says what differs), cannot be read, or holds no averages.
     """
-    prefix = restore_parts({"": model}, path)
-    if not averaged:
-        return prefix
+    prefix = resolve_checkpoint(path)
     reader = _open(prefix)
-    names = {
-        f"{name}/.OPTIMIZER_SLOT/optimizer/{SLOT_NAME}{_VALUE}": variable
-        for name, variable in _variables_by_path(model, "model").items()
-        if variable.trainable
-    }
-    if not all(reader.has_tensor(name) for name in names):
+    expected = _variables_by_path(model, "model")
+    _compare(prefix, reader, expected, roots=["model"])
+    if averaged and not _holds_averages(reader, expected):
         raise CheckpointError(
             f"{prefix} holds no moving averages: it was trained with use_moving_average false. Evaluate and export it "
             "with eval_config.use_moving_averages false"
         )
-    with _damage_named(prefix):
-        for name, variable in names.items():
-            variable.assign(reader.get_tensor(name))
+    _read(prefix, reader, expected, averaged=averaged)
     return prefix
 
 
 def restore_parts(parts: Mapping[str, tf.Module], path: str | os.PathLike[str]) -> str:
     """Restores parts of a model from a checkpoint of a whole one, to start a new training from them.
+
+    Where the checkpoint holds moving averages of all that is trained in the parts, they are taken: by default they are
+    what was evaluated.
 
     Args:
       parts: attribute path inside the model -> the object to restore, such as {"backbone": model.backbone}; the empty
@@ -122,10 +121,7 @@ def restore_parts(parts: Mapping[str, tf.Module], path: str | os.PathLike[str]) 
     }
     reader = _open(prefix)
     _compare(prefix, reader, expected, roots=[f"model/{part}".rstrip("/") for part in parts])
-    with _damage_named(prefix):
-        for name, variable in expected.items():
-            variable.assign(reader.get_tensor(name + _VALUE))
-    _logger.info("restored %d variables from %s", len(expected), prefix)
+    _read(prefix, reader, expected, averaged=_holds_averages(reader, expected))
     return prefix
 
 
@@ -260,6 +256,8 @@ def _variables_by_path(root: Any, prefix: str) -> dict[str, tf.Variable]:
 
 def _compare(prefix: str, reader: Any, expected: Mapping[str, tf.Variable], *, roots: list[str]) -> None:
     """Raises a CheckpointError unless the file holds exactly the expected variables below the given paths."""
+    if origin := _foreign_origin(reader):
+        raise CheckpointError(f"{prefix} is a checkpoint of {origin}, which cannot be read yet")
     in_file = {
         name.removesuffix(_VALUE): tuple(shape)
         for name, shape in reader.get_variable_to_shape_map().items()
@@ -282,6 +280,35 @@ def _compare(prefix: str, reader: Any, expected: Mapping[str, tf.Variable], *, r
     ]
     if differences:
         raise CheckpointError(f"{prefix} does not fit this model. Variables {'; '.join(differences)}")
+
+
+def _foreign_origin(reader: Any) -> str | None:
+    """Which other library a checkpoint comes from, where its names tell."""
+    if not reader.has_tensor(_OBJECT_GRAPH):
+        return "TensorFlow 1 (it knows variables by name, not by object)"
+    if any(name.startswith(_TFOD_PREFIX) for name in reader.get_variable_to_shape_map()):
+        return "the TensorFlow Object Detection API"
+    return None
+
+
+def _average_name(name: str) -> str:
+    return f"{name}/.OPTIMIZER_SLOT/optimizer/{SLOT_NAME}{_VALUE}"
+
+
+def _holds_averages(reader: Any, expected: Mapping[str, tf.Variable]) -> bool:
+    """Whether the file holds the moving average of each trainable variable, and of one at least."""
+    trained = [name for name, variable in expected.items() if variable.trainable]
+    return bool(trained) and all(reader.has_tensor(_average_name(name)) for name in trained)
+
+
+def _read(prefix: str, reader: Any, expected: Mapping[str, tf.Variable], *, averaged: bool) -> None:
+    """Assigns the values of the file, which has been compared; of trainable variables the averages if so wished."""
+    with _damage_named(prefix):
+        for name, variable in expected.items():
+            take_average = averaged and variable.trainable
+            variable.assign(reader.get_tensor(_average_name(name) if take_average else name + _VALUE))
+    which = "the moving averages of the weights" if averaged else "the weights as trained, no averages"
+    _logger.info("restored %d variables from %s: %s", len(expected), prefix, which)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The run around the steps: resume, train to an exact step, save, evaluate, and report.
+"""The run around the steps: train to an exact step, save, evaluate, and report.
 
 The trainer implements orbit's `AbstractTrainer`, and an `orbit.Controller` can drive it. This loop takes the place of
 the controller because that one restores whatever matches and ignores the rest, counts its intervals from the step at
@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from efficientdet.errors import TrainingError
+from efficientdet.errors import CheckpointError, DataError, TrainingError
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.progress import Progress
 from efficientdet.training.summaries import TrainingSummaries
-from efficientdet.training.trainer import Trainer
+from efficientdet.training.trainer import DataEndedError, Trainer
 
 Metrics = Mapping[str, float]
 
@@ -42,7 +42,10 @@ def run_training(
     summaries: TrainingSummaries | None = None,
     progress: Progress | None = None,
 ) -> Metrics | None:
-    """Trains from the latest checkpoint, or from the start, until `num_steps` updates have been done in all.
+    """Trains from the trainer's present step, restored or the first, until `num_steps` updates have been done in all.
+
+    Data that are limited to some epochs may end before: that is an end like the other, with its checkpoint and its
+    evaluation.
 
     Args:
       trainer: does the steps.
@@ -57,18 +60,28 @@ def run_training(
       The metrics of the last evaluation, or None without `evaluate_fn`.
 
     Raises:
-      TrainingError: a loss or a weight is not finite, or the data ended. The latest checkpoint is a good one.
-      CheckpointError: the directory holds checkpoints of another model, or a checkpoint cannot be written.
+      TrainingError: a loss or a weight is not finite, or there are no data at all. The latest checkpoint is a good one.
+      DataError: a record cannot be used. The steps before it are saved, as they are when the user interrupts the run.
+      CheckpointError: a checkpoint cannot be written.
     """
-    checkpoints.restore_latest()
     if trainer.step >= num_steps:
         _logger.info("trained to step %d already: nothing left to do of %d steps", trainer.step, num_steps)
         return _evaluate(trainer, evaluate_fn, progress)
     metrics: Metrics | None = None
     try:
+        evaluated_step: int | None = None
         while trainer.step < num_steps:
             started = time.perf_counter()
-            losses = trainer.train_step()
+            try:
+                losses = trainer.train_step()
+            except DataEndedError:
+                if trainer.step == 0:
+                    raise
+                _logger.warning("the training data ended at step %d, before step %d", trainer.step, num_steps)
+                checkpoints.save()
+                if evaluated_step != trainer.step:
+                    metrics = _evaluate(trainer, evaluate_fn, progress)
+                break
             seconds = time.perf_counter() - started
             step, last = trainer.step, trainer.step == num_steps
             if progress:
@@ -78,9 +91,9 @@ def run_training(
             if last or step % intervals.checkpoint == 0:
                 checkpoints.save()
             if last or step % (intervals.evaluation or intervals.checkpoint) == 0:
-                metrics = _evaluate(trainer, evaluate_fn, progress)
-    except KeyboardInterrupt:
-        _save_interrupted(trainer, checkpoints)
+                metrics, evaluated_step = _evaluate(trainer, evaluate_fn, progress), step
+    except (KeyboardInterrupt, DataError) as error:
+        _save_interrupted(trainer, checkpoints, "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped")
         raise
     finally:
         if summaries:
@@ -99,10 +112,10 @@ def _evaluate(
     return metrics
 
 
-def _save_interrupted(trainer: Trainer, checkpoints: TrainingCheckpoints) -> None:
-    """Keeps the work of a run that its user stops."""
+def _save_interrupted(trainer: Trainer, checkpoints: TrainingCheckpoints, what: str) -> None:
+    """Keeps the work of a run that its user, or its data, stop; what stopped it matters more than a failure to."""
     try:
         if trainer.step > 0:
-            _logger.info("interrupted at step %d; the same command goes on from %s", trainer.step, checkpoints.save())
-    except TrainingError as error:
-        _logger.warning("interrupted at step %d, not saved: %s", trainer.step, error)
+            _logger.info("%s at step %d; the same command goes on from %s", what, trainer.step, checkpoints.save())
+    except (TrainingError, CheckpointError) as error:
+        _logger.warning("%s at step %d, not saved: %s", what, trainer.step, error)

@@ -18,11 +18,16 @@ import orbit
 import tensorflow as tf
 import tf_keras as keras
 
+from efficientdet.data.checks import INPUT_ERRORS
 from efficientdet.errors import TrainingError
 from efficientdet.losses import Loss, normalizer
 from efficientdet.training import optimizers
 from efficientdet.training.moving_average import MovingAverage
 from efficientdet.types import Batch, Losses, Targets
+
+
+class DataEndedError(TrainingError):
+    """No batch is left: the data are limited to a number of epochs. The weights are those of the last full step."""
 
 
 class TrainerSettings(NamedTuple):
@@ -45,6 +50,8 @@ class Trainer(orbit.AbstractTrainer):
       strategy: in whose scope model and optimizer were made.
       seed: of every random draw in the model.
       settings: see `TrainerSettings`.
+      explain_error: turns an error of `data.checks.INPUT_ERRORS`, raised where a batch is fetched, into the error to
+        raise in its place; None lets it through. Errors of the step itself are never taken for errors of the data.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Trainer(orbit.AbstractTrainer):
         strategy: tf.distribute.Strategy,
         seed: int,
         settings: TrainerSettings = TrainerSettings(),  # noqa: B008 (immutable)
+        explain_error: Callable[[Exception], Exception] | None = None,
     ) -> None:
         super().__init__(name="trainer")
         self.model = model
@@ -65,6 +73,7 @@ class Trainer(orbit.AbstractTrainer):
         self._loss = loss
         self._dataset_fn = dataset_fn
         self._settings = settings
+        self._explain_error = explain_error
         # A config's seed is unsigned; random ops take its bits as a signed number.
         self._seed = tf.constant([np.uint32(seed).astype(np.int32), 0])
         self._average: MovingAverage | None = None
@@ -107,17 +116,14 @@ class Trainer(orbit.AbstractTrainer):
           The losses of the global batch before the update, NumPy scalars.
 
         Raises:
-          TrainingError: a loss is not finite (the update has been made: do not save the weights), or no batch is left.
-            Finite losses can still have gradients that are not: then this update spoils the weights, and the next
-            step fails, or before it `TrainingCheckpoints.save`, which looks at all weights and saves none of them.
+          TrainingError: a loss is not finite (the update has been made: do not save the weights). Finite losses can
+            still have gradients that are not: then this update spoils the weights, and the next step fails, or before
+            it `TrainingCheckpoints.save`, which looks at all weights and saves none of them.
+          DataEndedError: no batch is left.
+          Exception: what `explain_error` makes of an error in the data.
         """
         step = self.step
-        if self._iterator is None or step != self._next_step:  # the first step, or the first after a restore
-            self._iterator = iter(self.strategy.experimental_distribute_dataset(self._dataset_fn(step)))
-        try:
-            batch = next(self._iterator)
-        except StopIteration:
-            raise TrainingError(f"the training data ended before step {step + 1}") from None
+        batch = self._next_batch(step)
         losses = Losses(*self._compiled_step(batch.inputs, batch.targets).numpy())
         self._next_step = step + 1
         self._last_batch = batch
@@ -129,6 +135,18 @@ class Trainer(orbit.AbstractTrainer):
                 "look at the boxes of the training data"
             )
         return losses
+
+    def _next_batch(self, step: int) -> Batch:
+        try:
+            if self._iterator is None or step != self._next_step:  # the first step, or the first after a restore
+                self._iterator = iter(self.strategy.experimental_distribute_dataset(self._dataset_fn(step)))
+            return next(self._iterator)
+        except StopIteration:
+            raise DataEndedError(f"the training data ended before step {step + 1}") from None
+        except INPUT_ERRORS as error:
+            if self._explain_error is None:
+                raise
+            raise self._explain_error(error) from error
 
     def train(self, num_steps: tf.Tensor | int) -> dict[str, float]:
         """Does a number of steps (orbit's interface), and returns the losses of the last one by their summary tags."""

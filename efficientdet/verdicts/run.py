@@ -147,7 +147,9 @@ _DATA: VerdictTable = {
         "num_epochs": HONOURED,
         "sample_1_of_n_examples": at_least(1),
         "num_readers": at_least(1),
-        "num_prefetch_batches": HONOURED,
+        "num_prefetch_batches": HonouredWhen(
+            lambda given: given >= -1, "must be at least 0 (0 prefetches none), or -1 for as many as tf.data finds best"
+        ),
         "read_block_length": at_least(1),
         **each_translated(
             "tf.data tunes its own buffers and threads",

@@ -195,6 +195,31 @@ def test_more_boxes_than_rows_are_told_and_cut(make, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2  # pictures 3, 7 and 11 have 3 boxes: told at the first and the second
     assert "1 images so far have more than max_number_of_boxes (2)" in lines[0]
+    assert "AP and losses are those of the truth so cut" in lines[0]
+
+
+def test_a_cut_in_training_says_nothing_of_evaluation(make, caplog):
+    with caplog.at_level(logging.WARNING):
+        list(make(max_number_of_boxes=2, batch_size=12, augmentations=()).train_dataset().take(2))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2  # a picture is told once, in whatever epochs it returns
+    assert all("and lose the rest; " in line for line in lines)
+
+
+def test_no_function_holds_an_op_that_makes_determinism_serial(make):
+    """The rule of TensorFlow's make_deterministic pass, which acts under `enable_op_determinism`."""
+    from tensorflow.python.framework import op_def_registry
+
+    harmless = {"Assert", "If", "PartitionedCall", "StatefulPartitionedCall", "While"}
+    for dataset in (make(max_number_of_boxes=2).train_dataset(), make().eval_dataset()):
+        graph = tf.compat.v1.GraphDef.FromString(dataset._as_serialized_graph().numpy())
+        assert len(graph.library.function) > 3
+        for function in graph.library.function:
+            for node in function.node_def:
+                definition = op_def_registry.get(node.op)
+                stateful = definition is not None and definition.is_stateful
+                sources = {"TFRecordDataset", "TFRecordDatasetV2", "TensorSliceDataset", "RangeDataset"}
+                assert not stateful or node.op in harmless | sources, f"{node.op} in {function.signature.name}"
 
 
 def test_a_record_without_source_id_is_called_by_its_number(make, tmp_path, encode_record, write_tfrecord):

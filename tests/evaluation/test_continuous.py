@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,8 +58,25 @@ def test_it_ends_after_a_number_of_evaluations(tmp_path: Path) -> None:
 
 def test_a_folder_without_checkpoints_times_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", checkpoint_step, timeout=0)) == []
-    assert "no new checkpoint" in caplog.text
+    with pytest.raises(CheckpointError, match=r"no checkpoint to evaluate in .*absent"):
+        list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", checkpoint_step, timeout=0))
+    assert "waiting for checkpoints in" in caplog.text
+
+
+def test_a_prefix_stands_for_one_checkpoint(tmp_path: Path) -> None:
+    training = _Training(tmp_path)
+    prefix = training.save(4)
+    training.save(5)
+    for place in (prefix, f"{prefix}.index"):
+        assert list(evaluate_continuously(_EVALUATOR, place, checkpoint_step, timeout=60)) == [4]
+
+
+def test_a_copy_without_tensorflows_list_is_evaluated(tmp_path: Path) -> None:
+    training = _Training(tmp_path)
+    for step in (9, 10):
+        os.utime(training.save(step) + ".index", (0, 0))
+    (tmp_path / "checkpoint").unlink()
+    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=0)) == [10]
 
 
 def test_a_checkpoint_deleted_before_it_is_read_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -223,3 +223,41 @@ def test_pictures_show_prediction_beside_truth_without_the_padding(tmp_path: Pat
     assert picture.shape == (int(height), int(width), 3)
     assert 2 * 600 < int(width) < 2 * 600 + 20  # 32 x 30, enlarged to 640 x 600, twice; and a gap
     assert np.any(np.all(picture == _MEAN_COLOUR, axis=-1))  # an input of 0
+
+
+def test_a_step_that_is_evaluated_again_replaces_its_line(tmp_path: Path) -> None:
+    model = _Telegraph()
+    evaluator = _evaluator(tmp_path, model=model)
+    for step in (10, 20):
+        evaluator.evaluate(step)
+    model.weight.assign(4.0)
+    evaluator.evaluate(10)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["Loss/regularization_loss"]) for line in lines] == [(20, 1.5), (10, 3.0)]
+
+
+def test_half_a_line_does_not_spoil_the_next(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 5}\n{"step": 10, "Det')
+    evaluator = _evaluator(tmp_path)
+    evaluator.evaluate(10)
+    evaluator.evaluate(10)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert lines[:2] == ['{"step": 5}', '{"step": 10, "Det']
+    assert [json.loads(line)["step"] for line in lines[2:]] == [10]
+
+
+def test_only_fetching_a_batch_is_blamed_on_the_data(tmp_path: Path) -> None:
+    def broken() -> tf.data.Dataset:
+        return _dataset().map(lambda batch: (tf.debugging.assert_equal(1, tf.shape(batch.inputs)[0]), batch)[1])
+
+    def fail(inputs: tf.Tensor, training: bool) -> Predictions:
+        raise tf.errors.InvalidArgumentError(None, None, "in the network")
+
+    for options, expected, message in (
+        ({"dataset_fn": broken}, DataError, "record 3"),
+        ({"model": fail}, tf.errors.InvalidArgumentError, "in the network"),
+    ):
+        evaluator = _evaluator(tmp_path, **options)
+        evaluator._explain_error = lambda error: DataError("record 3")
+        with pytest.raises(expected, match=message):
+            evaluator.evaluate(0)

@@ -220,3 +220,23 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is a file"):
         export_saved_model(toy_detector(), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("checkpoint", "holds the checkpoints of a training"),
+        ("ckpt-7.index", "holds the checkpoints of a training"),
+        ("saved_model/saved_model.pb", "holds a saved_model that no export wrote"),
+        ("checkpoint/notes.txt", "holds a checkpoint that no export wrote"),
+        ("pipeline.config", "holds a pipeline.config that no export wrote"),
+    ],
+)
+def test_nothing_but_an_export_is_replaced(tmp_path: Path, name: str, message: str) -> None:
+    precious = tmp_path / "run" / name
+    precious.parent.mkdir(parents=True)
+    precious.write_text("precious")
+    with pytest.raises(UsageError, match=message):
+        export_saved_model(toy_detector(), tmp_path / "run", write_config=lambda path: _write(path, "new"))
+    assert precious.read_text() == "precious"
+    assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == [precious]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
@@ -108,6 +110,7 @@ def make_trainer(
     strategy: tf.distribute.Strategy | None = None,
     settings: TrainerSettings = TrainerSettings(),  # noqa: B008
     seed: int = 7,
+    explain_error: Callable[[Exception], Exception] | None = None,
     **dataset_options: int,
 ) -> Trainer:
     """A trainer of a new tiny model."""
@@ -123,6 +126,7 @@ def make_trainer(
         strategy=strategy,
         seed=seed,
         settings=settings,
+        explain_error=explain_error,
     )
 
 

@@ -251,3 +251,38 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ckpt-8.index").write_bytes(b"not an index")
     with pytest.raises(CheckpointError, match="cannot read checkpoint"):
         restore_model(stubs.TinyModel(), tmp_path / "ckpt-8")
+
+
+def test_parts_start_from_the_averages_where_all_were_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = _train_and_save(tmp_path / "averaged", 3, settings=TrainerSettings(average_decay=0.9))
+    model = stubs.TinyModel(classes=5)
+    with caplog.at_level(logging.INFO):
+        restore_parts({"stem": model.stem, "norm": model.norm}, tmp_path / "averaged")
+    assert "the moving averages of the weights" in caplog.text
+    assert not np.array_equal(model.stem.kernel.numpy(), trainer.model.stem.kernel.numpy())
+    with trainer.averaged_weights():
+        for part in ("stem", "norm"):
+            for one, other in zip(getattr(trainer.model, part).variables, getattr(model, part).variables, strict=True):
+                np.testing.assert_array_equal(one.numpy(), other.numpy())
+    _train_and_save(tmp_path / "plain", 1)
+    with caplog.at_level(logging.INFO):
+        restore_parts({"stem": model.stem}, tmp_path / "plain")
+    assert "the weights as trained, no averages" in caplog.text
+
+
+def test_a_folder_without_tensorflows_list_resolves_to_its_newest(tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 2, 10)
+    (tmp_path / "checkpoint").unlink()
+    assert resolve_checkpoint(tmp_path) == str(tmp_path / "ckpt-10")
+
+
+def test_checkpoints_of_others_are_recognised(tmp_path: Path) -> None:
+    feature_extractor = tf.train.Checkpoint(kernel=tf.Variable(1.0))
+    detection_model = tf.train.Checkpoint(_feature_extractor=feature_extractor)
+    prefix = tf.train.Checkpoint(model=detection_model).write(str(tmp_path / "ckpt-0"))
+    with pytest.raises(CheckpointError, match=r"ckpt-0 is a checkpoint of the TensorFlow Object Detection API, which"):
+        restore_parts({"stem": stubs.TinyModel().stem}, prefix)
+    named = str(tmp_path / "model.ckpt")
+    tf.raw_ops.SaveV2(prefix=named, tensor_names=["stem/kernel"], shape_and_slices=[""], tensors=[tf.zeros([2])])
+    with pytest.raises(CheckpointError, match=r"model\.ckpt is a checkpoint of TensorFlow 1"):
+        restore_model(stubs.TinyModel(), named)

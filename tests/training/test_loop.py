@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from efficientdet.errors import TrainingError
+from efficientdet.errors import CheckpointError, DataError, TrainingError
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.loop import Intervals, run_training
 from efficientdet.training.progress import Progress
@@ -29,6 +29,7 @@ def _run(
     evaluate_fn: Callable[[int], Mapping[str, float]] | None = None,
 ) -> Mapping[str, float] | None:
     checkpoints = TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=9)
+    checkpoints.restore_latest()
     return run_training(trainer, checkpoints, num_steps=num_steps, intervals=intervals, evaluate_fn=evaluate_fn)
 
 
@@ -134,3 +135,61 @@ def test_progress_and_summaries_follow_the_run(tmp_path: Path) -> None:
     assert [line.split(" | ")[0] for line in lines] == ["step 1/4", "step 2/4", "step 3/4", "step 4/4"]
     assert ["AP 0.250" in line for line in lines] == [False, False, True, True]
     assert list((tmp_path / "train").glob("events.*"))
+
+
+def _stop_at(trainer: Trainer, step: int, error: Exception) -> None:
+    train_step = trainer.train_step
+
+    def stopped() -> object:
+        if trainer.step == step:
+            raise error
+        return train_step()
+
+    trainer.train_step = stopped  # type: ignore[method-assign,assignment]
+
+
+def test_an_error_of_the_data_keeps_the_work(tmp_path: Path) -> None:
+    trainer = stubs.make_trainer()
+    _stop_at(trainer, 5, DataError("x.record: record 7"))
+    with pytest.raises(DataError, match="record 7"):
+        _run(trainer, tmp_path, 8)
+    assert _saved(tmp_path) == [3, 5]
+
+
+def test_a_failure_to_save_does_not_hide_the_error_of_the_data(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = stubs.make_trainer()
+    _stop_at(trainer, 2, DataError("x.record: record 7"))
+
+    def fail(self: TrainingCheckpoints) -> str:
+        raise CheckpointError("disk full")
+
+    monkeypatch.setattr(TrainingCheckpoints, "save", fail)
+    with pytest.raises(DataError, match="record 7"):
+        _run(trainer, tmp_path, 8)
+    assert "stopped at step 2, not saved: disk full" in caplog.text
+
+
+def test_the_end_of_the_data_is_a_normal_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    evaluated: list[int] = []
+
+    def evaluate(step: int) -> dict[str, float]:
+        evaluated.append(step)
+        return {"AP": step / 10}
+
+    assert _run(stubs.make_trainer(steps=5), tmp_path, 8, evaluate_fn=evaluate) == {"AP": 0.5}
+    assert _saved(tmp_path) == [3, 5]
+    assert evaluated == [4, 5]
+    assert "the training data ended at step 5, before step 8" in caplog.text
+
+
+def test_the_end_of_the_data_evaluates_no_step_twice(tmp_path: Path) -> None:
+    evaluated: list[int] = []
+    _run(
+        stubs.make_trainer(steps=4),
+        tmp_path,
+        8,
+        evaluate_fn=lambda step: evaluated.append(step) or {},  # type: ignore[func-returns-value]
+    )
+    assert evaluated == [4]

@@ -11,10 +11,10 @@ import orbit
 import pytest
 import tensorflow as tf
 
-from efficientdet.errors import TrainingError
+from efficientdet.errors import DataError, TrainingError
 from efficientdet.losses import DetectionLoss, FocalLoss, Loss, SmoothL1Loss
 from efficientdet.training.checkpoints import TrainingCheckpoints
-from efficientdet.training.trainer import TrainerSettings
+from efficientdet.training.trainer import DataEndedError, TrainerSettings
 from efficientdet.types import Losses, Predictions, Targets
 
 from . import stubs
@@ -123,7 +123,7 @@ def test_a_gradient_that_is_not_finite_under_finite_losses_is_caught_at_the_next
 def test_data_that_end_are_an_error() -> None:
     trainer = stubs.make_trainer(steps=2)
     trainer.train(2)
-    with pytest.raises(TrainingError, match="the training data ended before step 3"):
+    with pytest.raises(DataEndedError, match="the training data ended before step 3"):
         trainer.train_step()
 
 
@@ -179,3 +179,36 @@ def test_the_detection_loss_is_a_loss_of_the_trainer() -> None:
     trainer = stubs.make_trainer()
     trainer._loss = loss
     assert math.isfinite(trainer.train_step().total)
+
+
+def _broken_after(steps: int) -> tf.data.Dataset:
+    batches = stubs.make_dataset(0, steps=8)
+    return batches.enumerate().map(
+        lambda index, batch: (tf.debugging.assert_less(index, tf.constant(steps, tf.int64), "bad record"), batch)[1]
+    )
+
+
+def test_an_error_of_the_data_is_explained() -> None:
+    explained: list[Exception] = []
+
+    def explain(error: Exception) -> Exception:
+        explained.append(error)
+        return DataError("x.record: record 2")
+
+    trainer = stubs.make_trainer(explain_error=explain)
+    trainer._dataset_fn = lambda step: _broken_after(2)
+    trainer.train(2)
+    with pytest.raises(DataError, match=r"x\.record: record 2"):
+        trainer.train_step()
+    assert "bad record" in str(explained[0])
+
+
+def test_an_error_of_the_step_is_not_blamed_on_the_data() -> None:
+    trainer = stubs.make_trainer(explain_error=lambda error: DataError("wrongly blamed"))
+
+    def fail(inputs: tf.Tensor, targets: Targets) -> tf.Tensor:
+        raise tf.errors.InvalidArgumentError(None, None, "in the step")
+
+    trainer._compiled_step = fail
+    with pytest.raises(tf.errors.InvalidArgumentError, match="in the step"):
+        trainer.train_step()

@@ -113,3 +113,40 @@ def test_coco128(shared, split, pictures, boxes, crowds, classes):
     assert sum(box.is_crowd for box in found) == crowds
     assert sum(not box.is_crowd for box in found) == boxes
     assert len({box.name for box in found if not box.is_crowd}) == classes
+
+
+_BOX = {"image_id": 10, "category_id": 3, "bbox": [0, 0, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"annotations": [{**_BOX, "image_id": [1]}]}, r"annotations\[0\]: image_id \[1\] is not a number"),
+        ({"annotations": [_BOX, {**_BOX, "category_id": [1]}]}, r"annotations\[1\]: category_id \[1\] is not a number"),
+        (
+            {"annotations": [{**_BOX, "bbox": [0, 0, 10**400, 1]}]},
+            r"annotations\[0\]: bbox or area .* beyond all pixels",
+        ),
+        ({"annotations": [{**_BOX, "area": 10**400}]}, r"annotations\[0\]: bbox or area .* beyond all pixels"),
+        ({"images": [{"id": 10, "file_name": "a\0.jpg"}]}, r"images\[0\]: file_name 'a\\x00\.jpg' cannot name a file"),
+        ({"images": [{"id": 10, "file_name": "a" * 5000}]}, r"images\[0\]: file_name 'aaa.*' cannot name a file"),
+    ],
+)
+def test_hostile_values_are_named(write, changes, message):
+    with pytest.raises(DataError, match=message):
+        coco.read_coco(*write(**changes))
+
+
+def test_deep_nesting(write):
+    path, image_dir = write()
+    path.write_text("[" * 200_000)
+    with pytest.raises(DataError, match="nested too deeply"):
+        coco.read_coco(path, image_dir)
+
+
+@pytest.mark.parametrize("id_", [0, -1, 2**31])
+def test_ids_that_no_label_map_can_hold_matter_where_one_is_made(write, id_):
+    files = write(categories=[{"id": id_, "name": "cat"}], annotations=[])
+    assert coco.read_coco(*files)[1] == [Label(id_, "cat")]  # classes may be matched by name
+    with pytest.raises(DataError, match=rf"category 'cat' has id {id_}; .* label map of your own, with ids from 1"):
+        coco.read_coco(*files, needs_labels=True)
