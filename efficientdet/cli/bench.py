@@ -26,6 +26,7 @@ from efficientdet.errors import UsageError
 _CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_d0_coco.config"
 _NUM_IMAGES = 64
 _CLASSES = 90
+_LOGIT_STDDEV = 1.5  # of class logits around their bias of -4.6: a few of a thousand anchors score above .5
 
 Result = dict[str, Any]
 
@@ -215,14 +216,28 @@ def _inference(config: PipelineConfig, repeats: int, folder: Path) -> Result:
 
 
 def _trained_like(experiment: Any) -> Any:
-    """A detector with random weights whose scores spread as a trained one's do, so that suppression has usual work."""
+    """A detector with random weights whose scores spread as a trained one's do.
+
+    As initialised, all scores are .01 and tie, and suppression has to look at every one of them.
+    """
     import tensorflow as tf
+    import tf_keras as keras
 
     from efficientdet.builders.model import build_model
 
     model = build_model(experiment.config)
     kernel = model.heads.classes.final.pointwise_kernel
     kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=1.0))
+    norms = [layer for layer in model.submodules if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # takes the statistics of one batch over, as if it had seen many
+    height, width = experiment.preprocessor.input_size
+    images = tf.random.stateless_normal([2, height, width, 3], [3, 4])
+    logits = model(images, training=True, seed=tf.constant([5, 6])).class_logits
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    kernel.assign(kernel * _LOGIT_STDDEV / tf.math.reduce_std(logits))
     return experiment.detector(model)
 
 
