@@ -68,8 +68,8 @@ def run_training(
         _logger.info("trained to step %d already: nothing left to do of %d steps", trainer.step, num_steps)
         return _evaluate(trainer, evaluate_fn, progress)
     metrics: Metrics | None = None
+    is_evaluated = False
     try:
-        evaluated_step: int | None = None
         while trainer.step < num_steps:
             started = time.perf_counter()
             try:
@@ -79,9 +79,7 @@ def run_training(
                     raise
                 _logger.warning("the training data ended at step %d, before step %d", trainer.step, num_steps)
                 checkpoints.save()
-                if evaluated_step != trainer.step:
-                    metrics = _evaluate(trainer, evaluate_fn, progress)
-                break
+                return metrics if is_evaluated else _evaluate(trainer, evaluate_fn, progress)
             seconds = time.perf_counter() - started
             step, last = trainer.step, trainer.step == num_steps
             if progress:
@@ -90,8 +88,9 @@ def run_training(
                 summaries.update(trainer, losses, seconds, last=last)
             if last or step % intervals.checkpoint == 0:
                 checkpoints.save()
-            if last or step % (intervals.evaluation or intervals.checkpoint) == 0:
-                metrics, evaluated_step = _evaluate(trainer, evaluate_fn, progress), step
+            is_evaluated = last or step % (intervals.evaluation or intervals.checkpoint) == 0
+            if is_evaluated:
+                metrics = _evaluate(trainer, evaluate_fn, progress)
     except (KeyboardInterrupt, DataError) as error:
         _save_interrupted(trainer, checkpoints, "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped")
         raise
