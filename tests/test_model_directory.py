@@ -31,9 +31,9 @@ def _start(folder: Path, config: PipelineConfig, *, resuming: bool = False) -> P
 
 
 def test_a_fresh_folder_gets_the_resolved_config(tmp_path: Path) -> None:
-    _start(tmp_path / "run", _config("train_config { batch_size: 4 }"))
+    _start(tmp_path / "run", _config("train_config { batch_size: 6 }"))
     written = load_config(tmp_path / "run" / "pipeline.config").proto
-    assert written.train_config.batch_size == 4
+    assert written.train_config.batch_size == 6
     assert written.model.ssd.feature_extractor.HasField("survival_probability")  # filled by the lineage
 
 
@@ -54,8 +54,8 @@ def test_a_drawn_seed_is_kept_beside_a_users_config_in_the_folder(tmp_path: Path
 def test_another_recipe_may_go_on_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _start(tmp_path, _config())
     with caplog.at_level(logging.INFO, logger="efficientdet"):
-        _start(tmp_path, _config("train_config { batch_size: 4 }"), resuming=True)
-    assert "train_config.batch_size: 8 -> 4" in caplog.text
+        _start(tmp_path, _config("train_config { batch_size: 6 }"), resuming=True)
+    assert "train_config.batch_size: 4 -> 6" in caplog.text
     assert "will not see the records in the order" in caplog.text
 
 

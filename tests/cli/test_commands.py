@@ -48,11 +48,11 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_show_config_prints_a_config_that_reads_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    override = "train_config { batch_size: 4 }"
+    override = "train_config { batch_size: 6 }"
     assert show_config.main([f"--pipeline_config_path={CONFIG}", f"--override={override}"]) == 0
     printed = text_format.Parse(capsys.readouterr().out, TrainEvalPipelineConfig())
     assert printed == load_config(CONFIG, [override]).proto
-    assert printed.train_config.batch_size == 4
+    assert printed.train_config.batch_size == 6
 
 
 def test_a_users_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
