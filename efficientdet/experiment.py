@@ -110,7 +110,7 @@ class Experiment:
         self.config = config = model_directory.reconcile(model_dir, self.config, resuming=resuming)
         train = config.proto.train_config
         if not tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.enable_op_determinism()  # free on a CPU, where it makes a seed repeat bit for bit
+            distribution.make_deterministic()
         strategy = distribution.choose_strategy()
         if train.batch_size % strategy.num_replicas_in_sync:
             rule = f"must be divisible by the {strategy.num_replicas_in_sync} replicas"

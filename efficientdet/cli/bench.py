@@ -177,8 +177,9 @@ def _trainer(config: PipelineConfig) -> Any:
     import tensorflow as tf
 
     from efficientdet.experiment import Experiment
+    from efficientdet.training import distribution
 
-    tf.config.experimental.enable_op_determinism()  # as a training on a CPU does
+    distribution.make_deterministic()  # as a training on a CPU does
     experiment = Experiment(config)
     return experiment.build_trainer(tf.distribute.get_strategy(), experiment.build_train_input())
 
@@ -243,11 +244,10 @@ def _trained_like(experiment: Any) -> Any:
 
 def _input(config: PipelineConfig, repeats: int, folder: Path) -> Result:
     """The training input alone: JPEG to augmented batches of 8 with targets."""
-    import tensorflow as tf
-
     from efficientdet.experiment import Experiment
+    from efficientdet.training import distribution
 
-    tf.config.experimental.enable_op_determinism()  # as a training on a CPU does
+    distribution.make_deterministic()  # as a training on a CPU does
 
     config.proto.train_config.batch_size = 8
     batches = iter(Experiment(config).build_train_input().train_dataset(0))

@@ -6,6 +6,7 @@ Reference: Tan et al. 2020, section 3 (arXiv:1911.09070).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
@@ -261,12 +262,17 @@ class Fusion(keras.layers.Layer):
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """Several tensors of shape [B, H, W, C] -> one."""
         if self._method in ("sum", "attention"):
-            return tf.add_n(inputs)
+            return _add(inputs)
         weights = self.fusion_weights[:, 0]
         if self._method == "fast_attention":
             weights = tf.nn.relu(weights)
             weights /= tf.reduce_sum(weights) + _ATTENTION_EPSILON
-        return tf.add_n([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
+        return _add([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
+
+
+def _add(inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The sum, always in this order: `tf.add_n` starts with whichever input it may overwrite, a matter of timing."""
+    return functools.reduce(tf.add, inputs)
 
 
 def max_pool_half(feature: tf.Tensor) -> tf.Tensor:

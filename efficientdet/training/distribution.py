@@ -21,3 +21,13 @@ def choose_strategy() -> tf.distribute.Strategy:
         return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus])
     _logger.info("training on %s", gpus[0].name if gpus else "the CPU")
     return tf.distribute.get_strategy()
+
+
+def make_deterministic() -> None:
+    """Lets a seed repeat a run; for CPUs, where it costs nothing measurable.
+
+    TensorFlow's arithmetic optimizer would turn sums of three and more tensors into one `AddN`, which starts with
+    whichever input it may overwrite: the order, and with it the last bit, would depend on the threads' timing.
+    """
+    tf.config.experimental.enable_op_determinism()
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
