@@ -26,7 +26,7 @@ $(VENV)/dev: $(VENV)/made setup.py
 	$(BIN)/python -m pip install --quiet --editable ".[all]"
 	@touch $@
 
-quickstart: $(VENV)/run  ## Draw a small data set, train Lite0 on it, evaluate, export, draw detections (6 minutes on 2 cores)
+quickstart: $(VENV)/run  ## Draw a small data set, train Lite0 on it, evaluate, export, draw detections (5 minutes on 2 cores)
 	$(BIN)/python scripts/quickstart.py --output_dir=$(RUN_DIR)
 
 test: $(VENV)/dev  ## The quick tests, with branch coverage

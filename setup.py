@@ -23,6 +23,8 @@ INSTALL_REQUIRES = [
     "pycocotools>=2.0.8,<3",
     # Images outside the graph: import, EXIF orientation, drawing. 10.1 brought ImageDraw's scalable default font.
     "pillow>=10.1,<14",
+    # Keras weight files (.h5), read as plain arrays. 3.11 is what TensorFlow 2.20 asks for.
+    "h5py>=3.11,<4",
     # VOC annotations come from strangers: refuses XML entities.
     "defusedxml>=0.7.1,<1",
     # tensorboard 2.20 imports pkg_resources, which setuptools 82 and later no longer have.
@@ -41,6 +43,9 @@ EXTRAS = {
         "pytest>=8,<10",
         "pytest-cov>=5,<8",
         "hypothesis>=6.100,<7",
+        # Their sample photographs, which packaged ImageNet weights have to recognise. 0.26 carries them in its wheel.
+        "scikit-learn>=1.5,<2",
+        "scikit-image>=0.25,<0.27",
         "ruff>=0.8,<1",
         "mypy>=1.13,<3",
         "types-protobuf>=5.29,<8",

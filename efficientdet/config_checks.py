@@ -22,6 +22,7 @@ from efficientdet.protos import (
     input_reader_pb2,
     optimizer_pb2,
     pipeline_pb2,
+    post_processing_pb2,
     preprocessor_pb2,
     ssd_pb2,
     train_pb2,
@@ -30,6 +31,7 @@ from efficientdet.protos import (
 Purpose = Literal["train", "eval", "export"]
 
 _PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+_DECAYS = (optimizer_pb2.CosineDecayLearningRate, optimizer_pb2.PolynomialDecayLearningRate)
 
 
 def contradictions(root: Message) -> Iterator[Finding]:
@@ -50,13 +52,22 @@ def eval_reader_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[
         for name in (name for name, differs in says.items() if differs):
             text = "evaluation reads each record once, in the order of the files, and keeps the last, smaller batch"
             yield Finding(f"eval_input_reader[{index}].{name}", text, is_error=False)
+        if reader.skip_crowd:
+            text = "evaluation keeps crowds: what is found inside one counts neither for nor against the model"
+            yield Finding(f"eval_input_reader[{index}].skip_crowd", text, is_error=False)
 
 
 def recipe_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Finding]:
     """Yields a note for each pair of fields that can be meant as they stand, and rarely are."""
+    suppression = config.model.ssd.post_processing.batch_non_max_suppression
+    if suppression.soft_nms_sigma > 0 and suppression.HasField("iou_threshold") and suppression.iou_threshold < 1:
+        path = "model.ssd.post_processing.batch_non_max_suppression.iou_threshold"
+        sigma = suppression.soft_nms_sigma
+        text = f"has no effect: with soft_nms_sigma ({sigma:g}) overlaps lower scores, and drop no box"
+        yield Finding(path, text, is_error=False)
     steps = config.train_config.num_steps
     for path, message in field_paths.messages(config.train_config, "train_config"):
-        if isinstance(message, optimizer_pb2.CosineDecayLearningRate) and steps and message.total_steps != steps:
+        if isinstance(message, _DECAYS) and steps and message.total_steps != steps:
             outcome = (
                 "the rate is 0 after it" if message.total_steps < steps else "training ends before the rate has decayed"
             )
@@ -68,9 +79,9 @@ def recipe_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Findi
             if resizer.HasField("keep_aspect_ratio_resizer") and message.output_size != side:
                 text = f"differs from the resizer's max_dimension ({side}): training images are resized a second time"
                 yield Finding(f"{path}.output_size", text, is_error=False)
-    if config.lineage == pipeline_pb2.TrainEvalPipelineConfig.AUTOML:
-        text = "decides the fields left unset; losses, box coder and post-processing remain as this config says"
-        yield Finding("lineage", text, is_error=False)
+    if config.train_config.fine_tune_checkpoint_type == "fine_tune":
+        text = "restores backbone and pyramid, as detection does (TFOD knows it for CenterNet)"
+        yield Finding("train_config.fine_tune_checkpoint_type", text, is_error=False)
 
 
 def missing(config: pipeline_pb2.TrainEvalPipelineConfig, purpose: Purpose) -> Iterator[Finding]:
@@ -100,8 +111,9 @@ def _missing_for_training(config: pipeline_pb2.TrainEvalPipelineConfig) -> Itera
     if config.eval_config.use_moving_averages and not train.optimizer.use_moving_average:
         text = "needs train_config.optimizer.use_moving_average: training keeps no averages to evaluate without it"
         yield Finding("eval_config.use_moving_averages", text, is_error=True)
-    if _PLACEHOLDER in train.fine_tune_checkpoint:
-        yield Finding("train_config.fine_tune_checkpoint", 'must be set to a path, or to "" for none', is_error=True)
+    for name in ("fine_tune_checkpoint", "fine_tune_checkpoint_label_map_path"):
+        if _PLACEHOLDER in getattr(train, name):
+            yield Finding(f"train_config.{name}", 'must be set to a path, or to "" for none', is_error=True)
     if config.HasField("train_input_reader"):
         yield from _missing_in_reader(config.train_input_reader, "train_input_reader")
     else:
@@ -134,8 +146,10 @@ def _contradictions_within(message: Message) -> Iterator[tuple[str, str]]:
     elif isinstance(message, preprocessor_pb2.RandomScaleCropAndPadToSquare):
         if message.scale_min > message.scale_max:
             yield "scale_min", f"must be at most scale_max ({message.scale_max:g})"
-    elif isinstance(message, optimizer_pb2.CosineDecayLearningRate):
-        yield from _cosine(message)
+    elif isinstance(message, post_processing_pb2.BatchNonMaxSuppression):
+        yield from _suppression(message)
+    elif isinstance(message, _DECAYS):
+        yield from _decay(message)
     elif isinstance(message, optimizer_pb2.ManualStepLearningRate):
         steps = [entry.step for entry in message.schedule]
         if any(later <= earlier for earlier, later in pairwise([0, *steps])):
@@ -170,12 +184,28 @@ def _matcher(matcher: argmax_matcher_pb2.ArgMaxMatcher) -> Iterator[tuple[str, s
         yield "negatives_lower_than_unmatched", "must be true where both thresholds are equal"
 
 
-def _cosine(schedule: optimizer_pb2.CosineDecayLearningRate) -> Iterator[tuple[str, str]]:
-    if schedule.total_steps < schedule.warmup_steps + schedule.hold_base_rate_steps:
+def _suppression(suppression: post_processing_pb2.BatchNonMaxSuppression) -> Iterator[tuple[str, str]]:
+    best_class = suppression.candidates == post_processing_pb2.BatchNonMaxSuppression.BEST_CLASS
+    if best_class and suppression.max_candidates:
         yield (
-            "total_steps",
-            f"must be at least warmup_steps ({schedule.warmup_steps}) plus hold_base_rate_steps "
-            f"({schedule.hold_base_rate_steps})",
+            "max_candidates",
+            "must be 0 with candidates BEST_CLASS: it takes the best pairs of anchor and class instead",
         )
+    for name in ("use_hard_nms", "use_partitioned_nms", "use_combined_nms"):
+        if getattr(suppression, name) and suppression.soft_nms_sigma:
+            yield "soft_nms_sigma", f"must be 0 with {name}, which is hard"
+    if suppression.use_combined_nms and suppression.use_class_agnostic_nms:
+        yield "use_class_agnostic_nms", "must be false with use_combined_nms, which is per class"
+
+
+def _decay(
+    schedule: optimizer_pb2.CosineDecayLearningRate | optimizer_pb2.PolynomialDecayLearningRate,
+) -> Iterator[tuple[str, str]]:
+    flat, parts = schedule.warmup_steps, f"warmup_steps ({schedule.warmup_steps})"
+    if isinstance(schedule, optimizer_pb2.CosineDecayLearningRate):
+        flat += schedule.hold_base_rate_steps
+        parts += f" plus hold_base_rate_steps ({schedule.hold_base_rate_steps})"
+    if schedule.total_steps < flat:
+        yield "total_steps", f"must be at least {parts}"
     if schedule.warmup_steps and schedule.warmup_learning_rate > schedule.learning_rate_base:
         yield "warmup_learning_rate", f"must be at most learning_rate_base ({schedule.learning_rate_base:g})"

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,13 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet import model_directory
+from efficientdet.builders.conventions import copy_label_map
 from efficientdet.builders.detector import build_detector
 from efficientdet.builders.evaluation import build_categories, build_evaluation_settings, max_eval_images
 from efficientdet.builders.input import build_eval_input, build_label_map, build_preprocessor, build_train_input
 from efficientdet.builders.losses import build_loss, build_target_assigner
 from efficientdet.builders.model import build_anchors, build_model
 from efficientdet.builders.optimizer import build_optimizer
-from efficientdet.builders.weights import load_start_weights
+from efficientdet.builders.weights import load_start_weights, restore_for_inference, single_source
 from efficientdet.config import PipelineConfig, write_config
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import Preprocessor
@@ -31,11 +31,11 @@ from efficientdet.evaluation.evaluator import Evaluator
 from efficientdet.export.saved_model import export_saved_model
 from efficientdet.modeling.efficientdet import EfficientDet
 from efficientdet.ops.targets import TargetAssigner
-from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 from efficientdet.training import checkpoints as checkpoint_files
 from efficientdet.training import distribution
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.loop import Intervals, run_training
+from efficientdet.training.plan import TrainingPlan
 from efficientdet.training.progress import Progress
 from efficientdet.training.summaries import TrainingSummaries
 from efficientdet.training.trainer import Trainer, TrainerSettings
@@ -84,16 +84,16 @@ class Experiment:
         return build_detector(self.config, model, preprocessor=self.preprocessor, anchors=self.anchors)
 
     def restored_detector(self, checkpoint: str | Path) -> Detector:
-        """A detector with the weights of a checkpoint: the averaged ones where `eval_config` says so.
+        """A detector with the weights of a checkpoint of any origin: the averaged ones where `eval_config` says so.
 
         Args:
-          checkpoint: a prefix, or a folder, whose latest checkpoint is taken.
+          checkpoint: see `weights.files.find_file`; of a folder, the latest checkpoint is taken.
 
         Raises:
           CheckpointError: there is none, or it does not fit the config's model.
         """
         model = build_model(self.config)
-        checkpoint_files.restore_model(model, checkpoint, averaged=self._evaluates_averages)
+        restore_for_inference(self.config, model, checkpoint)
         return self.detector(model)
 
     def train(self, *, save_detections: bool = False) -> Mapping[str, float] | None:
@@ -123,6 +123,7 @@ class Experiment:
         checkpoints.restore_latest()
         evaluate = self._evaluation_in_training(trainer, save_detections)
         model_directory.record(model_dir, config)  # not before all that a user can have done wrong was found
+        copy_label_map(config, model_dir)
         self._log_plan(data, trainer)
         with Progress(train.num_steps, train.batch_size) as progress:
             return run_training(
@@ -154,16 +155,19 @@ class Experiment:
             model = build_model(self.config, seed=train.seed)
             optimizer = build_optimizer(self.config)
         if with_start_weights:
-            load_start_weights(self.config, model)
+            labels = build_label_map(self.config, "train_input_reader").names_by_row
+            report_path = None if self.model_dir is None else self.model_dir / "restore_report.txt"
+            load_start_weights(self.config, model, labels=labels, report_path=report_path)
         return Trainer(
             model=model,
-            loss=build_loss(self.config),
+            loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
             optimizer=optimizer,
             dataset_fn=data.train_dataset,
             explain_error=data.explain,
             strategy=strategy,
             seed=train.seed,
             settings=TrainerSettings(
+                clip_tensor_norm=train.gradient_clipping_by_tensor_norm,
                 clip_norm=train.gradient_clipping_by_norm,
                 average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
                 regularize=train.add_regularization_loss,
@@ -176,7 +180,7 @@ class Experiment:
         """Evaluates each checkpoint of a folder as it appears: until that of the last step, or none for `timeout`.
 
         Args:
-          checkpoint_dir: of a training, which may be going on.
+          checkpoint_dir: of a training, which may be going on; or weights of any other kind, which are evaluated once.
           timeout: seconds.
           save_detections: write each evaluation's detections as COCO results JSON.
         """
@@ -184,9 +188,13 @@ class Experiment:
         evaluator = self._evaluator(self.detector(model), save_detections)
 
         def restore(path: str) -> int:
-            checkpoint_files.restore_model(model, path, averaged=self._evaluates_averages)
+            restore_for_inference(self.config, model, path)
             return checkpoint_files.checkpoint_step(path)
 
+        if source := single_source(checkpoint_dir):
+            restore_for_inference(self.config, model, source)
+            evaluator.evaluate(checkpoint_files.checkpoint_step(source))
+            return
         train = self.config.proto.train_config
         for _ in evaluate_continuously(
             evaluator,
@@ -202,7 +210,7 @@ class Experiment:
         """Exports a checkpoint as a SavedModel, with the checkpoint and the config beside it.
 
         Args:
-          checkpoint: a prefix, or a folder, whose latest checkpoint is taken.
+          checkpoint: see `restored_detector`.
           output_directory: where to.
           input_type: what the signature takes, see `export.saved_model.INPUT_TYPES`.
 
@@ -213,15 +221,12 @@ class Experiment:
             self.restored_detector(checkpoint),
             output_directory,
             input_type,
-            write_config=self._write_export_config,
+            write_config=self._write_config,
         )
 
-    def _write_export_config(self, path: Path) -> None:
-        """Writes the config of an export, whose checkpoint holds one set of weights and no averages beside them."""
-        proto = TrainEvalPipelineConfig()
-        proto.CopyFrom(self.config.proto)
-        proto.eval_config.use_moving_averages = False
-        write_config(dataclasses.replace(self.config, proto=proto), path)
+    def _write_config(self, path: Path) -> None:
+        write_config(self.config, path)
+        copy_label_map(self.config, path.parent)
 
     @property
     def _evaluates_averages(self) -> bool:
@@ -236,7 +241,7 @@ class Experiment:
         data = build_eval_input(self.config, self.preprocessor, self.assigner)
         return Evaluator(
             detector,
-            build_loss(self.config),
+            build_loss(self.config, self.anchors, self.preprocessor.input_size),
             functools.partial(data.eval_dataset, max_examples=max_eval_images(self.config)),
             build_categories(build_label_map(self.config, "eval_input_reader[0]")),
             self._require_model_dir() / "eval",
@@ -274,36 +279,18 @@ class Experiment:
 
     def _log_plan(self, data: InputPipeline, trainer: Trainer) -> None:
         """Says in a few lines what is about to happen."""
-        train = self.config.proto.train_config
-        parameters = sum(variable.shape.num_elements() for variable in trainer.model.trainable_variables)
-        height, width = self.preprocessor.input_size
-        _logger.info(
-            "%s at %dx%d: %.1f M trainable parameters, %d anchors, %d classes",
-            self.config.proto.model.ssd.feature_extractor.type,
-            height,
-            width,
-            parameters / 1e6,
-            len(self.anchors),
-            self.config.proto.model.ssd.num_classes,
+        ssd, train = self.config.proto.model.ssd, self.config.proto.train_config
+        plan = TrainingPlan(
+            network=ssd.feature_extractor.type,
+            input_size=self.preprocessor.input_size,
+            num_anchors=len(self.anchors),
+            num_classes=ssd.num_classes,
+            num_images=data.num_records,
+            num_steps=train.num_steps,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
+            evaluates_averages=self._evaluates_averages,
         )
-        _logger.info(
-            "%d training images, %d steps of %d: %.1f epochs; seed %d",
-            data.num_records,
-            train.num_steps,
-            train.batch_size,
-            train.num_steps * train.batch_size / max(data.num_records, 1),
-            train.seed,
-        )
-        rates = [float(trainer.optimizer.learning_rate(step)) for step in _sampled(train.num_steps)]
-        _logger.info("learning rate: %g at the first step, at most %g, %g at the last", rates[0], max(rates), rates[-1])
-        averaging = train.optimizer.use_moving_average
-        _logger.info(
-            "weights: %s; evaluated and exported: %s",
-            f"trained, and averaged with decay {train.optimizer.moving_average_decay:g}" if averaging else "trained",
-            "the averages (eval_config.use_moving_averages)" if self._evaluates_averages else "the trained ones",
-        )
-
-
-def _sampled(num_steps: int) -> Sequence[int]:
-    """A hundred steps, the first and the last among them."""
-    return sorted({round(share * (num_steps - 1) / 99) for share in range(100)})
+        for line in plan.lines(trainer):
+            _logger.info("%s", line)

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The losses of detection: focal loss for classes, smooth L1 for boxes, and how they are weighted and normalised.
+"""The losses of detection: focal loss for classes, smooth L1 and IoU for boxes, how they are weighted and normalised.
 
 Every loss is a sum over all anchors of the batch. The normaliser is handed in, because with several replicas it belongs
 to the *global* batch, which only the trainer sees.
@@ -8,12 +8,17 @@ to the *global* batch, which only the trainer sees.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+import numpy as np
 import tensorflow as tf
 
-from efficientdet.ops.box_coder import CODE_SIZE
+from efficientdet.ops.box_coder import CODE_SIZE, BoxScales, decode
+from efficientdet.ops.iou_losses import IouKind, iou_loss
 from efficientdet.types import Predictions, Targets
+
+BoxMask = Literal["matched_anchors", "nonzero_targets"]
+NormalizerRule = Literal["at_least_one", "plus_one"]
 
 
 class Loss(Protocol):
@@ -22,15 +27,13 @@ class Loss(Protocol):
     def num_matched(self, targets: Targets) -> tf.Tensor:
         """Returns the sum of the weights of the matched anchors, float32 []."""
 
+    def normalizer(self, num_matched: tf.Tensor) -> tf.Tensor:
+        """Returns what losses are divided by, float32 [], where `num_matched` is summed over the global batch."""
+
     def __call__(
         self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns (localization, classification), float32 []: sums over the batch divided by `normalizer`."""
-
-
-def normalizer(num_matched: tf.Tensor) -> tf.Tensor:
-    """What losses are divided by: `Loss.num_matched` summed over the global batch, but 1 at least; float32 []."""
-    return tf.maximum(num_matched, 1.0)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,13 @@ class FocalLoss:
     Attributes:
       alpha: weight of the positive class, 1 - alpha that of the negative one; None weighs both with 1.
       gamma: exponent that fades out what is easy.
+      label_smoothing: s makes the targets of the cross entropy s / 2 and 1 - s / 2 (google/automl); alpha_t and p_t are
+        those of the true class all the same.
     """
 
     alpha: float | None
     gamma: float
+    label_smoothing: float = 0.0
 
     def __call__(self, logits: tf.Tensor, classes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Sums the loss over pictures, anchors and classes.
@@ -69,18 +75,22 @@ class FocalLoss:
         return negatives + tf.reduce_sum(corrections * tf.gather_nd(weights, positives))
 
     # With s = softplus(x): cross entropy is s for a negative and s - x for a positive, log p = x - s, log (1 - p) = -s.
-    # All finite for any x, and one softplus and one exponential suffice.
+    # All finite for any x, and one softplus and one exponential suffice. A target of t costs s - t x.
 
     def _negative(self, logits: tf.Tensor) -> tf.Tensor:
         """Loss of logits whose class is absent, elementwise."""
         softplus = tf.nn.softplus(logits)
         alpha = 1.0 if self.alpha is None else 1.0 - self.alpha
-        return alpha * tf.exp(self.gamma * (logits - softplus)) * softplus
+        entropy = softplus - self.label_smoothing / 2 * logits if self.label_smoothing else softplus
+        return alpha * tf.exp(self.gamma * (logits - softplus)) * entropy
 
     def _positive(self, logits: tf.Tensor) -> tf.Tensor:
         """Loss of logits whose class is present, elementwise."""
         alpha = 1.0 if self.alpha is None else self.alpha
-        return alpha * tf.exp(-self.gamma * tf.nn.softplus(logits)) * tf.nn.softplus(-logits)
+        entropy = tf.nn.softplus(-logits)
+        if self.label_smoothing:
+            entropy += self.label_smoothing / 2 * logits
+        return alpha * tf.exp(-self.gamma * tf.nn.softplus(logits)) * entropy
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,12 @@ class SmoothL1Loss:
 
     Attributes:
       delta: where the two meet, in units of the box codes; positive.
+      mask: which codes count: all those of matched anchors, or of these the ones whose target is not exactly 0
+        (google/automl, which knows matched anchors by their targets).
     """
 
     delta: float
+    mask: BoxMask = "matched_anchors"
 
     def __call__(self, codes: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Sums the loss over pictures, anchors and codes.
@@ -106,15 +119,49 @@ class SmoothL1Loss:
           float32 [].
         """
         counted = tf.where(weights > 0)  # [P, 2], some hundreds of B * A
-        errors = tf.abs(tf.gather_nd(codes, counted) - tf.gather_nd(targets, counted))
+        wanted = tf.gather_nd(targets, counted)
+        errors = tf.abs(tf.gather_nd(codes, counted) - wanted)
         quadratic = tf.minimum(errors, self.delta)
         losses = 0.5 * tf.square(quadratic) + self.delta * (errors - quadratic)
+        if self.mask == "nonzero_targets":
+            losses = tf.where(wanted != 0.0, losses, 0.0)
         return tf.reduce_sum(losses * tf.gather_nd(weights, counted)[:, tf.newaxis])
+
+
+@dataclass(frozen=True, eq=False)
+class IouLoss:
+    """A loss of the decoded boxes of matched anchors by their overlap with the truth.
+
+    Attributes:
+      kind: see `iou_losses.iou_loss`.
+      anchors: float32 [A, 4], in pixels.
+      box_scales: multipliers of the box codes.
+    """
+
+    kind: IouKind
+    anchors: np.ndarray
+    box_scales: BoxScales
+
+    def __call__(self, codes: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Sums the loss over pictures and anchors.
+
+        Args:
+          codes: float32 [B, A, 4], predicted.
+          targets: float32 [B, A, 4].
+          weights: float32 [B, A]; anchors of weight 0 are not looked at.
+
+        Returns:
+          float32 [].
+        """
+        counted = tf.where(weights > 0)  # [P, 2]
+        anchors = tf.gather(tf.constant(self.anchors, tf.float32), counted[:, 1])
+        boxes, truth = (decode(tf.gather_nd(x, counted), anchors, self.box_scales) for x in (codes, targets))
+        return tf.reduce_sum(iou_loss(boxes, truth, self.kind) * tf.gather_nd(weights, counted))
 
 
 @dataclass(frozen=True)
 class DetectionLoss:
-    """Both losses, normalised and weighted as in TFOD.
+    """The losses of classes and boxes, normalised and weighted.
 
     Attributes:
       classification: loss of the class logits.
@@ -123,6 +170,9 @@ class DetectionLoss:
       localization_weight: factor of the localisation loss.
       normalize_by_matches: divides both by the number of matched anchors.
       normalize_loc_by_codesize: divides the localisation loss by the four codes of a box as well.
+      normalizer_rule: how that number is kept from 0: 1 at least (TFOD), or one more than counted (google/automl).
+      iou: a second loss of the boxes, part of the localisation loss and normalised as it is; None leaves it out.
+      iou_weight: factor of that loss.
     """
 
     classification: FocalLoss
@@ -131,10 +181,17 @@ class DetectionLoss:
     localization_weight: float
     normalize_by_matches: bool
     normalize_loc_by_codesize: bool
+    normalizer_rule: NormalizerRule = "at_least_one"
+    iou: IouLoss | None = None
+    iou_weight: float = 1.0
 
     def num_matched(self, targets: Targets) -> tf.Tensor:
         """Sum of the weights of the matched anchors, float32 []; a replica sees those of its own pictures."""
         return tf.reduce_sum(targets.box_weights)
+
+    def normalizer(self, num_matched: tf.Tensor) -> tf.Tensor:
+        """What the losses are divided by, float32 []: `num_matched` of the global batch, kept from 0."""
+        return num_matched + 1.0 if self.normalizer_rule == "plus_one" else tf.maximum(num_matched, 1.0)
 
     def __call__(
         self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
@@ -144,16 +201,19 @@ class DetectionLoss:
         Args:
           predictions: of [B, A] anchors.
           targets: of [B, A] anchors.
-          normalizer: float32 [], see `normalizer`; unused unless `normalize_by_matches`.
+          normalizer: float32 [], of the global batch; unused unless `normalize_by_matches`.
 
         Returns:
           (localization, classification), each float32 [].
         """
         classification = self.classification(predictions.class_logits, targets.classes, targets.class_weights)
-        localization = self.localization(predictions.box_codes, targets.box_codes, targets.box_weights)
+        boxes = predictions.box_codes, targets.box_codes, targets.box_weights
+        localization = self.localization(*boxes) * self.localization_weight
+        if self.iou is not None:
+            localization += self.iou(*boxes) * self.iou_weight
         if self.normalize_by_matches:
             classification /= normalizer
             localization /= normalizer
         if self.normalize_loc_by_codesize:
             localization /= CODE_SIZE
-        return localization * self.localization_weight, classification * self.classification_weight
+        return localization, classification * self.classification_weight

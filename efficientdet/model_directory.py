@@ -23,7 +23,14 @@ _FIXED = tuple(
     f"model.ssd.{name}"
     for name in ("num_classes", "feature_extractor", "box_predictor", "anchor_generator", "box_coder")
 )
-_FREE = ("regularizer", "initializer", "class_prediction_bias_init", "survival_probability", "batch_norm.decay")
+_FREE = (
+    "regularizer",
+    "initializer",
+    "class_prediction_bias_init",
+    "survival_probability",
+    "batch_norm.decay",
+    "backbone_regularization",
+)
 # What decides which records a step sees.
 _ORDER = ("train_config.seed", "train_config.batch_size", "train_input_reader")
 _LISTED = 5
@@ -43,8 +50,13 @@ def reconcile(directory: str | Path, config: PipelineConfig, *, resuming: bool) 
       The config with its seed: its own, or else that of the run that is resumed, or else one that is drawn now.
 
     Raises:
-      ConfigError: the folder holds a run of another model.
+      ConfigError: the folder holds a run of another model, or no run but an export.
     """
+    if (Path(directory) / "checkpoint").is_dir():
+        raise ConfigError(
+            f"{directory} holds an export or a conversion: its folder checkpoint is in the place of the list that "
+            "training keeps of its checkpoints. Choose another --model_dir"
+        )
     paths = [Path(directory) / name for name in (_BESIDE_THE_USERS, _CONFIG_NAME)]
     recorded = next((path for path in paths if path.is_file()), None)
     if resuming and recorded is not None:

@@ -22,10 +22,10 @@ _FLOORS = [
     {"config"},
     {"modeling", "data", "losses", "visualization"},
     {"detector"},
-    {"evaluation", "export"},
+    {"evaluation", "export", "weights"},
     {"training", "inference"},
     {"builders", "model_directory"},
-    {"experiment"},
+    {"experiment", "conversion"},
     {"cli"},
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
@@ -33,7 +33,7 @@ _CONFIG_ROOMS = {
     "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks",
     "config",
 }  # fmt: skip
-_MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "cli"}
+_MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "conversion", "cli"}
 _LABEL_MAP_PROTO = "efficientdet.protos.string_int_label_map_pb2"
 
 

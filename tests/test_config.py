@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from efficientdet.config import (
-    PipelineConfig,
     format_config,
     load_config,
     parse_config,
@@ -19,7 +18,7 @@ from efficientdet.config import (
 )
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import ConfigError
-from efficientdet.protos import multiscale_anchor_generator_pb2, ssd_pb2, train_pb2
+from efficientdet.protos import train_pb2
 
 _TRAINING = "train_config { optimizer { adam_optimizer { learning_rate { constant_learning_rate {} } } } num_steps: 9 }"
 _READER = "{ label_map_path: 'map.pbtxt' tf_record_input_reader { input_path: 'a.record' } }"
@@ -151,57 +150,6 @@ def test_seed_is_drawn_once_and_only_if_unset(d0: str) -> None:
     assert with_seed(first) is first
 
 
-def test_lineage_fills_what_is_unset(d0: str) -> None:
-    assert _lineage_of(parse_config(d0, "x")) == (
-        0.8,
-        "B0_LAYER_NAMES",
-        123.675,
-        58.395,
-        "ASPECT_MAJOR",
-        "POWER_OF_TWO",
-    )
-    automl = parse_config(d0, "x", ["lineage: AUTOML"])
-    assert _lineage_of(automl) == (1.0, "LAST_BLOCK", 123.675, 58.395, "SCALE_MAJOR", "EXACT")
-    type_ = "model { ssd { feature_extractor { type: 'ssd_efficientnet-%s_bifpn_keras' } } }"
-    assert _lineage_of(parse_config(d0, "x", ["lineage: AUTOML", type_ % "b3"]))[0] == 0.8
-    lite = parse_config(d0, "x", [type_ % "lite0"])
-    assert _lineage_of(lite) == (0.8, "LAST_BLOCK", 127.0, 128.0, "ASPECT_MAJOR", "EXACT")
-    assert lite.proto.model.ssd.feature_extractor.bifpn.combine_method == "sum"
-    automl_lite = parse_config(d0, "x", ["lineage: AUTOML", type_ % "lite4"])
-    assert _lineage_of(automl_lite) == (0.8, "LAST_BLOCK", 127.0, 128.0, "SCALE_MAJOR", "EXACT")
-    assert parse_config(d0, "x").proto.model.ssd.feature_extractor.bifpn.combine_method == "fast_attention"
-
-
-def test_explicit_fields_win_over_the_lineage(d0: str) -> None:
-    config = parse_config(
-        d0,
-        "x",
-        [
-            "lineage: AUTOML"
-            " model { ssd { anchor_generator { multiscale_anchor_generator { anchor_order: ASPECT_MAJOR } }"
-            " feature_extractor { survival_probability: 0.5 normalization { mean: [1, 2, 3] }"
-            "bifpn { combine_method: 'weighted_sum' } } } }"
-        ],
-    )
-    extractor = config.proto.model.ssd.feature_extractor
-    assert _lineage_of(config) == (0.5, "LAST_BLOCK", 1.0, 58.395, "ASPECT_MAJOR", "EXACT")
-    assert extractor.bifpn.combine_method == "weighted_sum"
-
-
-def _lineage_of(config: PipelineConfig) -> tuple[float, str, float, float, str, str]:
-    extractor = config.proto.model.ssd.feature_extractor
-    anchors = config.proto.model.ssd.anchor_generator.multiscale_anchor_generator
-    generator = multiscale_anchor_generator_pb2.MultiscaleAnchorGenerator
-    return (
-        round(extractor.survival_probability, 6),
-        ssd_pb2.SsdFeatureExtractor.Endpoints.Name(extractor.endpoints),
-        round(extractor.normalization.mean[0], 3),
-        round(extractor.normalization.stddev[0], 3),
-        generator.AnchorOrder.Name(anchors.anchor_order),
-        generator.StrideRule.Name(anchors.stride_rule),
-    )
-
-
 def test_fine_tune_type_is_what_tfod_reads_into_an_empty_one() -> None:
     config = parse_config("train_config { fine_tune_checkpoint: 'a' }", "x")
     assert config.proto.train_config.fine_tune_checkpoint_type == "classification"
@@ -209,6 +157,27 @@ def test_fine_tune_type_is_what_tfod_reads_into_an_empty_one() -> None:
     assert config.proto.train_config.fine_tune_checkpoint_type == "detection"
     assert any("fine_tune_checkpoint_type" in note for note in config.notes)
     assert not parse_config("train_config {}", "x").proto.train_config.fine_tune_checkpoint_type
+
+
+def test_fine_tune_is_detection_by_another_name() -> None:
+    config = parse_config("train_config { fine_tune_checkpoint: 'a' fine_tune_checkpoint_type: 'fine_tune' }", "x")
+    assert config.notes == (
+        'x:1: train_config.fine_tune_checkpoint_type ("fine_tune"): restores backbone and pyramid, as detection does '
+        "(TFOD knows it for CenterNet)",
+    )
+
+
+def test_decays_that_do_not_fit_the_training_are_noted() -> None:
+    rate = "optimizer { adam_optimizer { learning_rate { polynomial_decay_learning_rate { total_steps: %d } } } }"
+    path = "train_config.optimizer.adam_optimizer.learning_rate.polynomial_decay_learning_rate.total_steps"
+    (note,) = parse_config(f"train_config {{ num_steps: 12000 {rate % 11000} }}", "x").notes
+    assert note == f"x:1: {path} (11000): differs from train_config.num_steps (12000): the rate is 0 after it"
+    assert parse_config(f"train_config {{ num_steps: 12000 {rate % 12000} }}", "x").notes == ()
+
+
+def test_crowds_stay_in_evaluation() -> None:
+    (note,) = parse_config("eval_input_reader { tf_record_input_reader {} skip_crowd: true }", "x").notes
+    assert note.startswith("x:1: eval_input_reader[0].skip_crowd (true): evaluation keeps crowds")
 
 
 def test_max_number_of_boxes_of_training_wins_with_a_note() -> None:

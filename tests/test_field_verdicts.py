@@ -56,6 +56,15 @@ def _train(inner: str) -> str:
     return f"train_config {{ {inner} }}"
 
 
+def _suppress(inner: str) -> str:
+    return _ssd(f"post_processing {{ batch_non_max_suppression {{ {inner} }} }}")
+
+
+def _polynomial(inner: str) -> str:
+    rate = f"learning_rate {{ polynomial_decay_learning_rate {{ {inner} }} }}"
+    return _train(f"optimizer {{ momentum_optimizer {{ {rate} }} }}")
+
+
 @pytest.fixture(scope="module")
 def d0(shared: Any) -> str:
     return (shared / "configs/tfod_zoo/ssd_efficientdet_d0_512x512_coco17_tpu-8.config").read_text()
@@ -100,16 +109,49 @@ def d0(shared: Any) -> str:
         (_ssd("anchor_generator { multiscale_anchor_generator { aspect_ratios: [] } }"), "([]) must list at least one"),
         (_ssd("anchor_generator { multiscale_anchor_generator { normalize_coordinates: false } }"), "must be true"),
         (_ssd("post_processing { score_converter: SOFTMAX }"), "(SOFTMAX) must be SIGMOID or IDENTITY"),
-        (_ssd("post_processing { batch_non_max_suppression { soft_nms_sigma: .5 } }"), "soft_nms_sigma (0.5) is not"),
-        (_ssd("post_processing { batch_non_max_suppression { use_class_agnostic_nms: true } }"), "is not supported"),
-        (_ssd("post_processing { batch_non_max_suppression { change_coordinate_frame: false } }"), "must be true"),
+        (_suppress("soft_nms_sigma: -.1"), "soft_nms_sigma (-0.1) must be at least 0"),
+        (_suppress("soft_nms_sigma: inf"), "soft_nms_sigma (inf) must be at least 0"),
+        (
+            _suppress("use_class_agnostic_nms: true max_classes_per_detection: 2"),
+            "max_classes_per_detection (2) must be 1: a detection has one class",
+        ),
+        (_suppress("change_coordinate_frame: false"), "must be true"),
+        (_suppress("max_candidates: -1"), "max_candidates (-1) must be at least 0"),
+        (
+            _suppress("candidates: BEST_CLASS max_candidates: 5000"),
+            "max_candidates (5000) must be 0 with candidates BEST_CLASS",
+        ),
+        (
+            _suppress("use_combined_nms: true soft_nms_sigma: .5"),
+            "(0.5) must be 0 with use_combined_nms",
+        ),
+        (_suppress("use_hard_nms: true soft_nms_sigma: .5"), "soft_nms_sigma (0.5) must be 0 with use_hard_nms"),
+        (
+            _suppress("use_combined_nms: true use_class_agnostic_nms: true"),
+            "use_class_agnostic_nms (true) must be false with use_combined_nms",
+        ),
         (_ssd("post_processing { calibration_config { sigmoid_calibration {} } }"), "calibration_config is not"),
         (_ssd("loss { hard_example_miner {} }"), "hard_example_miner is not supported"),
+        (_ssd("loss { iou_loss { weight: -1 } }"), "model.ssd.loss.iou_loss.weight (-1.0) must be at least 0"),
+        (
+            _ssd("loss { classification_loss { weighted_sigmoid_focal { label_smoothing: 1 } } }"),
+            "label_smoothing (1.0) must be at least 0 and below 1",
+        ),
+        (
+            _ssd("feature_extractor { backbone_regularization { weight: nan } }"),
+            "backbone_regularization.weight (nan) must be at least 0",
+        ),
         (_ssd("loss { localization_loss { weighted_giou {} } }"), "weighted_giou is not supported"),
         (_ssd("loss { classification_loss { weighted_sigmoid {} } }"), "weighted_sigmoid is not supported"),
         (_train("update_trainable_variables: 'a'"), 'update_trainable_variables (["a"]) is not supported'),
         (_train("summarize_gradients: true"), "summarize_gradients (true) is not supported"),
-        (_train("fine_tune_checkpoint_type: 'fine_tune'"), "must be one of classification, detection, full"),
+        (
+            _train("fine_tune_checkpoint_type: 'finetune'"),
+            '("finetune") must be one of classification, detection, full, fine_tune',
+        ),
+        (_train("fine_tune_min_backbone_share: 0"), "(0.0) must be above 0 and at most 1"),
+        (_train("fine_tune_min_backbone_share: 1.5"), "(1.5) must be above 0 and at most 1"),
+        (_train("gradient_clipping_by_tensor_norm: -1"), "(-1.0) must be at least 0"),
         (_train("fine_tune_checkpoint_version: V1"), "fine_tune_checkpoint_version (V1) must be V2"),
         (_train("optimizer { momentum_optimizer { momentum_optimizer_value: nan } }"), "(nan) must be between 0 and 1"),
         (_train("data_augmentation_options [{ }]"), "needs one of random_horizontal_flip, random_scale_crop"),
@@ -138,6 +180,17 @@ def d0(shared: Any) -> str:
             ),
             "warmup_learning_rate (0.5) must be at most learning_rate_base (0.08)",
         ),
+        (
+            _train("data_augmentation_options { random_scale_crop_and_pad_to_square { pad_value: [1, 2] } }"),
+            "pad_value ([1.0, 2.0]) must have three values between 0 and 255, or none",
+        ),
+        (
+            _train("data_augmentation_options { random_scale_crop_and_pad_to_square { pad_value: [0, 0, 256] } }"),
+            "pad_value ([0.0, 0.0, 256.0]) must have three values between 0 and 255, or none",
+        ),
+        (_polynomial("total_steps: 9"), "total_steps (9) must be at least warmup_steps (10000)"),
+        (_polynomial("warmup_learning_rate: .5"), "warmup_learning_rate (0.5) must be at most learning_rate_base"),
+        (_polynomial("power: 0"), "power (0.0) must be positive"),
         ("train_input_reader { load_instance_masks: true }", "load_instance_masks (true) is not supported"),
         ("train_input_reader { input_type: TF_SEQUENCE_EXAMPLE }", "must be TF_EXAMPLE"),
         ("train_input_reader { num_prefetch_batches: -2 }", "num_prefetch_batches (-2) must be at least 0"),
@@ -193,6 +246,33 @@ def test_a_missing_part_is_an_error_at_what_should_hold_it() -> None:
     assert needed in lines
     with pytest.raises(ConfigError, match="x:1: train_input_reader needs tf_record_input_reader"):
         parse_config("train_input_reader {}", "x")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        _suppress("soft_nms_sigma: .25 use_class_agnostic_nms: true inclusive_pixels: true clip_window: UNCLIPPED"),
+        _suppress("candidates: BEST_CLASS"),
+        _suppress("max_candidates: 5000"),
+        _ssd("loss { iou_loss { kind: GIOU weight: .5 } } loss_normalizer: MATCHES_PLUS_ONE"),
+        _ssd("clip_truth_to_last_pixel: true feature_extractor { backbone_regularization { weight: 0 } }"),
+        _ssd("image_resizer { keep_aspect_ratio_resizer { half_pixel_centers: true truncate_size: true } }"),
+        _train("gradient_clipping_by_tensor_norm: 10 fine_tune_checkpoint_weights: TRAINED"),
+        _train("fine_tune_min_backbone_share: .9 fine_tune_checkpoint_label_map_path: 'a.pbtxt'"),
+        _train("data_augmentation_options { random_scale_crop_and_pad_to_square { pad_value: [0, 127.5, 255] } }"),
+        _polynomial("learning_rate_base: .1 power: .5"),
+        "train_input_reader { skip_crowd: true }",
+    ],
+)
+def test_own_fields_are_honoured_without_a_word(d0: str, override: str) -> None:
+    quiet = "train_config { num_steps: 4000000 }" if "polynomial" in override else ""
+    assert len(parse_config(d0, "x.config", [override, quiet]).notes) == len(parse_config(d0, "x.config").notes)
+
+
+def test_combined_suppression_is_done_per_class(d0: str) -> None:
+    notes = parse_config(d0, "x.config", [_suppress("use_combined_nms: true")]).notes
+    (note,) = [note for note in notes if "use_combined_nms" in note]
+    assert note.endswith("use_combined_nms (true): the exact per-class suppression gives the same boxes")
 
 
 def test_translated_fields_are_noted_unless_they_say_the_default(d0: str) -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.losses import DetectionLoss, FocalLoss, SmoothL1Loss, normalizer
+from efficientdet.losses import DetectionLoss, FocalLoss, IouLoss, SmoothL1Loss
+from efficientdet.ops.box_coder import BoxScales, encode
 from efficientdet.types import Predictions, Targets
 
 FOCAL = FocalLoss(alpha=0.25, gamma=1.5)
 
 
-def detection_loss(**changes: float | bool) -> DetectionLoss:
+def detection_loss(**changes: Any) -> DetectionLoss:
     settings: dict[str, Any] = {
         "classification_weight": 1.0,
         "localization_weight": 1.0,
@@ -27,7 +28,12 @@ def detection_loss(**changes: float | bool) -> DetectionLoss:
 
 
 def dense_focal(
-    logits: np.ndarray, classes: np.ndarray, weights: np.ndarray, alpha: float | None, gamma: float
+    logits: np.ndarray,
+    classes: np.ndarray,
+    weights: np.ndarray,
+    alpha: float | None,
+    gamma: float,
+    smoothing: float = 0.0,
 ) -> float:
     """The definition, elementwise on one-hot targets."""
     present = np.arange(logits.shape[-1]) == classes[..., np.newaxis]
@@ -35,7 +41,9 @@ def dense_focal(
     log_rest = -np.logaddexp(0, logits.astype(np.float64))
     alpha_t = 1.0 if alpha is None else np.where(present, alpha, 1 - alpha)
     modulation = np.exp(gamma * np.where(present, log_rest, log_p))
-    return float((-alpha_t * modulation * np.where(present, log_p, log_rest) * weights[..., np.newaxis]).sum())
+    truth = np.where(present, 1 - smoothing / 2, smoothing / 2)
+    entropy = -truth * log_p - (1 - truth) * log_rest
+    return float((alpha_t * modulation * entropy * weights[..., np.newaxis]).sum())
 
 
 def test_focal_literals() -> None:
@@ -81,12 +89,35 @@ def test_focal_gradient_equals_the_slope_of_the_dense_definition() -> None:
     np.testing.assert_allclose(tape.gradient(loss, variable), slopes, rtol=1e-4, atol=1e-6)
 
 
+def test_smoothed_focal_literals() -> None:
+    # Unit values of google/automl at alpha .25, gamma 1.5, label smoothing .1, normaliser 2: element by element.
+    loss = FocalLoss(alpha=0.25, gamma=1.5, label_smoothing=0.1)
+    logits = np.float32([[-2.0, 0.5, 1.0], [3.0, -1.0, 0.0]])
+    expected = [[0.00350227, 0.01447182, 0.29611], [0.00025638, 0.01899929, 0.09189919]]
+    for row, class_row in enumerate((1, 0)):
+        for column in range(3):
+            one = tf.constant([[0 if column == class_row else -1]])
+            value = loss(tf.reshape(logits[row, column], [1, 1, 1]), one, tf.ones([1, 1])) / 2
+            # A positive is a correction of the negative it was taken for: absolutely exact to float32's precision.
+            assert float(value) == pytest.approx(expected[row][column], rel=1e-6, abs=3e-7)
+
+
+def test_smoothed_focal_equals_its_dense_definition() -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(0, 4, [2, 50, 7]).astype(np.float32)
+    classes = rng.integers(-1, 7, [2, 50]).astype(np.int32)
+    weights = rng.choice([0.0, 0.5, 1.0], [2, 50]).astype(np.float32)
+    loss = FocalLoss(0.25, 1.5, label_smoothing=0.2)(*map(tf.constant, (logits, classes, weights)))
+    assert loss.numpy() == pytest.approx(dense_focal(logits, classes, weights, 0.25, 1.5, 0.2), rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("class_row", [-1, 0])
-def test_focal_is_finite_for_extreme_logits(class_row: int) -> None:
+def test_focal_is_finite_for_extreme_logits(class_row: int, smoothing: float) -> None:
     logits = tf.constant([[[-300.0], [-90.0], [0.0], [90.0], [300.0]]])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        loss = FOCAL(logits, tf.fill([1, 5], class_row), tf.ones([1, 5]))
+        loss = FocalLoss(0.25, 1.5, smoothing)(logits, tf.fill([1, 5], class_row), tf.ones([1, 5]))
     assert np.isfinite(loss)
     assert np.isfinite(tape.gradient(loss, logits)).all()
 
@@ -101,10 +132,54 @@ def test_smooth_l1_literal() -> None:
     assert loss(codes, targets, tf.ones([1, 1])).numpy() / 8 == pytest.approx(0.01890625, rel=1e-6)
 
 
+def test_a_mask_of_nonzero_targets_looks_within_matched_anchors() -> None:
+    # google/automl's unit value again, with its target of exactly 0; the background anchor counts nothing either way.
+    codes = tf.constant([[[0.4, 0.1, 0.1, -0.2], [9.0, 9.0, 9.0, 9.0]]])
+    targets = tf.constant([[[0.0, 0.05, -0.3, 1.0], [1.0, 0.0, 1.0, 1.0]]])
+    weights = tf.constant([[1.0, 0.0]])
+    masked, plain = (SmoothL1Loss(0.1, mask=mask) for mask in ("nonzero_targets", "matched_anchors"))
+    assert float(masked(codes, targets, weights)) / 8 == pytest.approx(0.01890625, rel=1e-6)
+    assert float(plain(codes, targets, weights)) / 8 == pytest.approx(0.01890625 + 0.1 * (0.4 - 0.05) / 8, rel=1e-6)
+    with tf.GradientTape() as tape:
+        tape.watch(codes)
+        loss = masked(codes, targets, weights)
+    np.testing.assert_allclose(tape.gradient(loss, codes), [[[0, 0.05, 0.1, -0.1], [0, 0, 0, 0]]], rtol=1e-5)
+
+
 def test_smooth_l1_weighs_anchors_and_skips_those_of_weight_zero() -> None:
     codes = tf.constant([[[0.5, 0, 0, 0], [3.0, 0, 0, 0], [np.nan, 0, 0, 0]]], tf.float32)
     loss = SmoothL1Loss(delta=1.0)(codes, tf.zeros([1, 3, 4]), tf.constant([[1.0, 0.5, 0.0]]))
     assert loss.numpy() == pytest.approx(0.125 + 0.5 * 2.5)
+
+
+_ANCHORS = np.array([[0, 0, 10, 10], [0, 10, 10, 20], [10, 0, 30, 20]], np.float32)
+
+
+def test_iou_loss_compares_decoded_boxes_of_matched_anchors() -> None:
+    scales = BoxScales(10.0, 10.0, 5.0, 5.0)
+    # Half of the first anchor, against the whole of it; the third anchor's own box, predicted twice as large.
+    boxes = tf.constant([[0.0, 0, 10, 5], [0, 0, 1, 1], [0, -10, 40, 30]])
+    truth = tf.constant([[0.0, 0, 10, 10], [5, 5, 5, 5], [10, 0, 30, 20]])
+    codes, targets = (encode(x, tf.constant(_ANCHORS), scales)[tf.newaxis] for x in (boxes, truth))
+    weights = tf.constant([[1.0, 0.0, 0.5]])
+    loss = IouLoss("iou", _ANCHORS, scales)(codes, targets, weights)
+    assert float(loss) == pytest.approx(0.5 + 0.5 * 0.75, rel=1e-5)
+    assert float(IouLoss("giou", _ANCHORS, scales)(codes, targets, tf.zeros([1, 3]))) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["iou", "giou", "diou", "ciou"])
+def test_iou_loss_has_finite_gradients_whatever_is_predicted(kind: Any) -> None:
+    # Far away, tiny, huge, exact: th and tw of -60 leave boxes without area.
+    codes = tf.constant([[[50.0, 50, 0, 0], [0, 0, -60, -60], [0, 0, 20, 20], [0, 0, 0, 0], [0, 0, -60, 3]]])
+    anchors = np.tile(_ANCHORS[:1], [5, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(codes)
+        loss = IouLoss(kind, anchors, BoxScales(1.0, 1.0, 1.0, 1.0))(codes, tf.zeros([1, 5, 4]), tf.ones([1, 5]))
+    gradient = tape.gradient(loss, codes).numpy()
+    assert np.isfinite(loss)
+    assert np.isfinite(gradient).all()
+    np.testing.assert_allclose(gradient[0, 3, :2], 0, atol=0.2)  # at the truth: a corner of IoU, a minimum of the rest
+    assert gradient[0, 0, :2].any() == (kind != "iou")  # what is apart is pulled by all but IoU
 
 
 def example() -> tuple[Predictions, Targets]:
@@ -140,8 +215,23 @@ def test_num_matched_sums_weights() -> None:
     assert detection_loss().num_matched(example()[1]).numpy() == 2.0
 
 
-def test_losses_are_divided_by_the_matches_but_never_by_less_than_one() -> None:
-    assert [float(normalizer(tf.constant(matched))) for matched in (0.0, 0.5, 7.0)] == [1.0, 1.0, 7.0]
+@pytest.mark.parametrize(("rule", "expected"), [("at_least_one", [1.0, 1.0, 7.0]), ("plus_one", [1.0, 1.5, 8.0])])
+def test_losses_are_divided_by_the_matches_but_never_by_less_than_one(rule: str, expected: list[float]) -> None:
+    loss = detection_loss(normalizer_rule=rule)
+    assert [float(loss.normalizer(tf.constant(matched))) for matched in (0.0, 0.5, 7.0)] == expected
+
+
+def test_the_iou_loss_is_part_of_the_localisation_loss_and_normalised_as_it_is() -> None:
+    predictions, targets = example()
+    iou = IouLoss("iou", np.float32([[0, 0, 2, 2], [0, 0, 2, 2]]), BoxScales(1.0, 1.0, 1.0, 1.0))
+    extra = float(iou(predictions.box_codes, targets.box_codes, targets.box_weights))
+    assert extra > 0
+    # Codes (1, 1, 1, 1) against (1, 1, 1, 0): the sizes are e and 1 wide, so that the IoU is 1 / e; the weight is 2.
+    assert extra == pytest.approx(2 * (1 - 1 / np.e), rel=1e-5)
+    both = detection_loss(iou=iou, iou_weight=3.0, localization_weight=5.0)(predictions, targets, tf.constant(3.0))
+    assert float(both[0]) == pytest.approx((5.0 * 1.0 + 3.0 * extra) / 3 / 4, rel=1e-6)
+    alone = detection_loss(localization_weight=5.0)(predictions, targets, tf.constant(3.0))
+    assert float(both[1]) == float(alone[1])
 
 
 def test_a_batch_without_boxes_has_a_classification_loss_only() -> None:
@@ -163,7 +253,7 @@ def test_equals_dense_definitions_on_recorded_predictions(shared: Path, mode: st
         box_codes = archive["targets_unpadded/reg_targets__every16"]
         box_weights = archive["targets_unpadded/reg_weights"][:, ::16]
     targets = Targets(*map(tf.constant, (classes, class_weights, box_codes, box_weights)))
-    normalizer = tf.maximum(detection_loss().num_matched(targets), 1.0)
+    normalizer = detection_loss().normalizer(detection_loss().num_matched(targets))
     predictions = Predictions(tf.constant(logits), tf.constant(codes))
     localization, classification = detection_loss()(predictions, targets, normalizer)
     expected = dense_focal(logits, classes, class_weights, 0.25, 1.5) / box_weights.sum()

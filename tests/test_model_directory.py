@@ -87,3 +87,9 @@ def test_how_weights_start_and_decay_may_change(tmp_path: Path) -> None:
     _start(tmp_path, _config())
     hyperparams = "conv_hyperparams { regularizer { l2_regularizer { weight: 1e-4 } } batch_norm { decay: 0.9 } }"
     _start(tmp_path, _config(f"model {{ ssd {{ feature_extractor {{ {hyperparams} }} }} }}"), resuming=True)
+
+
+def test_a_training_does_not_move_into_an_export(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(ConfigError, match=r"holds an export or a conversion: .* Choose another --model_dir"):
+        reconcile(tmp_path, _config(), resuming=False)

@@ -84,7 +84,8 @@ def test_empty_text_has_no_positions() -> None:
         ),
         (
             "train_config { total_steps: 8 }",
-            'f:1:16: train_config (TrainConfig) has no field "total_steps"; CosineDecayLearningRate has one',
+            'f:1:16: train_config (TrainConfig) has no field "total_steps"; '
+            "CosineDecayLearningRate, PolynomialDecayLearningRate have one",
         ),
         (
             "train_config { moving_average: true }",

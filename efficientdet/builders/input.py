@@ -18,6 +18,8 @@ from efficientdet.data.records import RecordParser
 from efficientdet.errors import ConfigError, DataError
 from efficientdet.protos import image_resizer_pb2, input_reader_pb2, preprocessor_pb2
 
+_BLACK = (0.0, 0.0, 0.0)
+
 
 def _horizontal_flip(message: preprocessor_pb2.RandomHorizontalFlip) -> Augmentation:
     return functools.partial(augmentation.random_horizontal_flip, probability=message.probability)
@@ -29,16 +31,24 @@ def _scale_crop_and_pad(message: preprocessor_pb2.RandomScaleCropAndPadToSquare)
         output_size=message.output_size,
         scale_min=message.scale_min,
         scale_max=message.scale_max,
+        pad_value=tuple(message.pad_value) or _BLACK,
+        half_pixel_centers=message.half_pixel_centers,
     )
 
 
 def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
     red, green, blue = message.per_channel_pad_value or (0.0, 0.0, 0.0)
-    return KeepAspectRatio(message.min_dimension, message.max_dimension, (red, green, blue))
+    return KeepAspectRatio(
+        message.min_dimension,
+        message.max_dimension,
+        (red, green, blue),
+        half_pixel_centers=message.half_pixel_centers,
+        truncate_size=message.truncate_size,
+    )
 
 
 def _fixed_shape(message: image_resizer_pb2.FixedShapeResizer) -> FixedShape:
-    return FixedShape(message.height, message.width)
+    return FixedShape(message.height, message.width, half_pixel_centers=message.half_pixel_centers)
 
 
 AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
@@ -51,12 +61,16 @@ RESIZERS: dict[str, Callable[[Any], KeepAspectRatio | FixedShape]] = {
 }
 
 
+def build_resizer(config: PipelineConfig) -> KeepAspectRatio | FixedShape:
+    """Builds the rule by which a picture is fitted into the network's input; it knows the size of the latter."""
+    kind, settings = choice(config, "model.ssd.image_resizer")
+    return RESIZERS[kind](settings)
+
+
 def build_preprocessor(config: PipelineConfig) -> Preprocessor:
     """Builds what brings a picture into the network's input."""
-    ssd = config.proto.model.ssd
-    kind, settings = choice(config, "model.ssd.image_resizer")
-    normalization = ssd.feature_extractor.normalization
-    return Preprocessor(RESIZERS[kind](settings), mean=normalization.mean, stddev=normalization.stddev)
+    normalization = config.proto.model.ssd.feature_extractor.normalization
+    return Preprocessor(build_resizer(config), mean=normalization.mean, stddev=normalization.stddev)
 
 
 def build_label_map(config: PipelineConfig, reader: str) -> LabelMap:
@@ -145,4 +159,5 @@ def _settings(reader: input_reader_pb2.InputReader) -> ReaderSettings:
         drop_remainder=reader.drop_remainder,
         num_prefetch_batches=reader.num_prefetch_batches,
         max_number_of_boxes=reader.max_number_of_boxes,
+        skip_crowd=reader.skip_crowd,
     )

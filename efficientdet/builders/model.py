@@ -14,6 +14,7 @@ from efficientdet.modeling.bifpn import BiFPN
 from efficientdet.modeling.efficientdet import EfficientDet
 from efficientdet.modeling.efficientnet import EfficientNet, Endpoints
 from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
+from efficientdet.modeling.hyperparams import BackboneDecay
 from efficientdet.modeling.layers import initialization_seed
 from efficientdet.modeling.scaling import CombineMethod
 from efficientdet.ops.anchors import AnchorOrder, StrideRule, generate_anchors
@@ -105,11 +106,13 @@ def backbone_variant(config: PipelineConfig) -> str:
 
 def _build_backbone(config: PipelineConfig) -> EfficientNet:
     extractor = config.proto.model.ssd.feature_extractor
+    decay = extractor.backbone_regularization
     return EfficientNet(
         backbone_variant(config),
         levels=_BACKBONE_LEVELS,
         endpoints=ENDPOINTS[extractor.endpoints],
         survival_probability=extractor.survival_probability,
+        decay=BackboneDecay(decay.weight, decay.depthwise_kernels, decay.squeeze_excite_biases),
     )
 
 

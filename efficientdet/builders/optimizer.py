@@ -11,6 +11,11 @@ from efficientdet.config import PipelineConfig
 from efficientdet.protos import optimizer_pb2
 from efficientdet.training import optimizers, schedules
 
+PHASES: dict[int, schedules.CosinePhase] = {
+    optimizer_pb2.CosineDecayLearningRate.AFTER_WARMUP: "after_warmup",
+    optimizer_pb2.CosineDecayLearningRate.FROM_START: "from_start",
+}
+
 
 def _constant(message: optimizer_pb2.ConstantLearningRate) -> schedules.Schedule:
     return schedules.Constant(message.learning_rate)
@@ -43,6 +48,17 @@ def _cosine(message: optimizer_pb2.CosineDecayLearningRate) -> schedules.Schedul
         warmup_learning_rate=message.warmup_learning_rate,
         warmup_steps=message.warmup_steps,
         hold_base_rate_steps=message.hold_base_rate_steps,
+        phase=PHASES[message.phase],
+    )
+
+
+def _polynomial(message: optimizer_pb2.PolynomialDecayLearningRate) -> schedules.Schedule:
+    return schedules.PolynomialDecay(
+        message.learning_rate_base,
+        message.total_steps,
+        power=message.power,
+        warmup_learning_rate=message.warmup_learning_rate,
+        warmup_steps=message.warmup_steps,
     )
 
 
@@ -65,6 +81,7 @@ SCHEDULES: dict[str, Callable[[Any], schedules.Schedule]] = {
     "exponential_decay_learning_rate": _exponential,
     "manual_step_learning_rate": _manual_step,
     "cosine_decay_learning_rate": _cosine,
+    "polynomial_decay_learning_rate": _polynomial,
 }
 OPTIMIZERS: dict[str, Callable[[Any, schedules.Schedule], optimizers.Optimizer]] = {
     "momentum_optimizer": _momentum,

@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from efficientdet.builders.losses import build_box_scales
 from efficientdet.config import PipelineConfig
-from efficientdet.ops.nms import NmsSettings
-from efficientdet.ops.postprocess import PostprocessSettings
+from efficientdet.ops.nms import CandidateRule, NmsSettings
+from efficientdet.ops.postprocess import ClipWindow, PostprocessSettings, ScoreConverter
 from efficientdet.protos import post_processing_pb2
 
-SCORE_CONVERTERS: dict[int, Literal["sigmoid", "identity"]] = {
+SCORE_CONVERTERS: dict[int, ScoreConverter] = {
     post_processing_pb2.PostProcessing.IDENTITY: "identity",
     post_processing_pb2.PostProcessing.SIGMOID: "sigmoid",
+}
+CANDIDATES: dict[int, CandidateRule] = {
+    post_processing_pb2.BatchNonMaxSuppression.ALL_PAIRS: "all_pairs",
+    post_processing_pb2.BatchNonMaxSuppression.BEST_CLASS: "best_class",
+}
+CLIP_WINDOWS: dict[int, ClipWindow] = {
+    post_processing_pb2.BatchNonMaxSuppression.PICTURE: "picture",
+    post_processing_pb2.BatchNonMaxSuppression.INPUT: "input",
+    post_processing_pb2.BatchNonMaxSuppression.UNCLIPPED: "unclipped",
 }
 
 
@@ -39,5 +46,11 @@ def build_postprocess_settings(config: PipelineConfig, input_size: tuple[int, in
             iou_threshold=suppression.iou_threshold,
             max_detections_per_class=suppression.max_detections_per_class,
             max_total_detections=suppression.max_total_detections,
+            soft_sigma=suppression.soft_nms_sigma,
+            class_agnostic=suppression.use_class_agnostic_nms,
+            candidates=CANDIDATES[suppression.candidates],
+            max_candidates=suppression.max_candidates,
+            inclusive_pixels=suppression.inclusive_pixels,
         ),
+        clip_window=CLIP_WINDOWS[suppression.clip_window],
     )

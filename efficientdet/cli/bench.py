@@ -23,7 +23,7 @@ from efficientdet.cli.terminal import add_override_argument, command, positive_i
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.errors import UsageError
 
-_CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_d0_coco.config"
+_CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "tfod_d0_coco.config"
 _NUM_IMAGES = 64
 _CLASSES = 90
 _LOGIT_STDDEV = 1.5  # of class logits around their bias of -4.6: a few of a thousand anchors score above .5

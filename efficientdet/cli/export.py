@@ -23,7 +23,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_config_arguments(parser)
     parser.add_argument("--config_override", dest="override", action="append", help="TFOD's name of --override")
     parser.add_argument(
-        "--trained_checkpoint_dir", required=True, metavar="DIR", help="its latest checkpoint is exported, or name one"
+        "--trained_checkpoint_dir",
+        required=True,
+        metavar="DIR",
+        help="a folder, whose latest checkpoint is exported; a checkpoint; or published weights",
     )
     parser.add_argument("--output_directory", required=True, metavar="DIR")
     parser.add_argument(

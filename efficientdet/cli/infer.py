@@ -24,7 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--saved_model_dir", metavar="DIR", help="a SavedModel, or the folder of an export")
     add_config_arguments(parser, required=False)
-    parser.add_argument("--checkpoint", metavar="PATH", help="a checkpoint (its path without .index), or its folder")
+    parser.add_argument(
+        "--checkpoint", metavar="PATH", help="a checkpoint (its path without .index), its folder, or published weights"
+    )
     parser.add_argument(
         "--images", action="append", nargs="+", required=True, metavar="PATH", help="files, folders or globs"
     )

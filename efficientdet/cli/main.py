@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": _Command("train", "train and evaluate from a pipeline config, or evaluate a run's checkpoints"),
     "export": _Command("export", "write a checkpoint as a SavedModel"),
     "infer": _Command("infer", "run a SavedModel or a checkpoint on pictures"),
+    "convert-checkpoint": _Command("convert_checkpoint", "turn published weights into a checkpoint and its config"),
     "create-tfrecord": _Command("create_tfrecord", "convert Pascal VOC or COCO annotations into TFRecords"),
     "show-config": _Command("show_config", "check a pipeline config and print it resolved"),
     "quickstart": _Command("quickstart", "draw a small data set and do the whole job on it"),

@@ -40,7 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--checkpoint_every_n", type=positive_int, metavar="N", help="instead of train_config.checkpoint_interval_steps"
     )
     parser.add_argument("--eval_every_n", type=positive_int, metavar="N", help="instead of eval_config.interval_steps")
-    parser.add_argument("--checkpoint_dir", metavar="DIR", help="evaluate the checkpoints of this folder, do not train")
+    parser.add_argument(
+        "--checkpoint_dir",
+        metavar="DIR",
+        help="evaluate the checkpoints of this folder, or published weights once; do not train",
+    )
     parser.add_argument(
         "--eval_timeout",
         type=float,

@@ -6,6 +6,8 @@ They run before normalisation, on values of 0..255, and can be used eagerly as w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from efficientdet.data.preprocessing import resize_bilinear
@@ -30,9 +32,16 @@ def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: fl
 
 
 def random_scale_crop_and_pad_to_square(
-    example: Example, seed: tf.Tensor, *, output_size: int, scale_min: float, scale_max: float
+    example: Example,
+    seed: tf.Tensor,
+    *,
+    output_size: int,
+    scale_min: float,
+    scale_max: float,
+    pad_value: Sequence[float] = (0.0, 0.0, 0.0),
+    half_pixel_centers: bool = False,
 ) -> Example:
-    """Scales the picture, cuts a square window out of it at a random place, and pads it with black.
+    """Scales the picture, cuts a square window out of it at a random place, and pads it.
 
     A scale of 1 makes the longer side `output_size`. Boxes completely outside the window are dropped, the others are
     clipped to it, however little of them remains.
@@ -46,6 +55,8 @@ def random_scale_crop_and_pad_to_square(
       output_size: side of the result, pixels.
       scale_min: smallest scale.
       scale_max: greatest scale; scale and the two offsets are drawn uniformly.
+      pad_value: colour of the padding, in 0..255; the Object Detection API has black, google/automl the mean colour.
+      half_pixel_centers: see `preprocessing.resize_bilinear`.
 
     Returns:
       Example with a float32 picture [output_size, output_size, 3].
@@ -59,14 +70,23 @@ def random_scale_crop_and_pad_to_square(
     scaled_size = tf.maximum(tf.cast(scale * size, tf.int32), 1)  # truncated, as in the reference
     room = tf.cast(tf.maximum(scaled_size - output_size, 0), tf.float32)
     offset = tf.cast(room * draws[1:], tf.int32)
-    scaled = resize_bilinear(example.image[tf.newaxis], scaled_size)[0]
+    scaled = resize_bilinear(example.image[tf.newaxis], scaled_size, half_pixel_centers=half_pixel_centers)[0]
     window = scaled[offset[0] : offset[0] + output_size, offset[1] : offset[1] + output_size]
-    missing = output_size - tf.shape(window)
-    image = tf.pad(window, [[0, missing[0]], [0, missing[1]], [0, 0]])
+    image = _pad_to_square(window, output_size, pad_value)
     scaled_sides, offsets = tf.cast(tf.tile(scaled_size, [2]), tf.float32), tf.cast(tf.tile(offset, [2]), tf.float32)
     boxes = (example.boxes * scaled_sides - offsets) / output_size
     moved = example._replace(image=tf.ensure_shape(image, [output_size, output_size, 3]), boxes=boxes)
     return _clip_to_picture(moved)
+
+
+def _pad_to_square(image: tf.Tensor, side: int, color: Sequence[float]) -> tf.Tensor:
+    """[h, w, 3] -> [side, side, 3], the picture at the top left."""
+    missing = side - tf.shape(image)
+    paddings = [[0, missing[0]], [0, missing[1]], [0, 0]]
+    if not any(color):
+        return tf.pad(image, paddings)
+    value = tf.constant(color, tf.float32)
+    return tf.pad(image - value, paddings) + value
 
 
 def _clip_to_picture(example: Example) -> Example:

@@ -48,6 +48,7 @@ class ReaderSettings:
     drop_remainder: bool  # matters to training that ends after num_epochs
     num_prefetch_batches: int
     max_number_of_boxes: int  # per picture, M
+    skip_crowd: bool = False  # leaves crowd boxes out of training; evaluation always keeps them
 
 
 class _Record(NamedTuple):
@@ -191,6 +192,8 @@ class InputPipeline:
 
     def _train_picture(self, record: _Record) -> Batch:
         example = self._parse(record.serialized)
+        if self._settings.skip_crowd:
+            example = _without_crowd(example)
         if self._augmentations:
             seed = self._fold_in(record.epoch, record.index)
             seeds = tf.random.experimental.stateless_split(seed, len(self._augmentations))
@@ -254,6 +257,12 @@ class _ExcessBoxes:
                 pictures, self._limit, self._consequence, source_id.decode(errors="replace"), count,
             )  # fmt: skip
         return self._limit
+
+
+def _without_crowd(example: Example) -> Example:
+    """`example` with its single objects only."""
+    rows = tf.where(~example.is_crowd)[:, 0]
+    return example.map_boxes(lambda values: tf.gather(values, rows))
 
 
 def _shuffle(dataset: tf.data.Dataset, buffer_size: int, seed: tf.Tensor) -> tf.data.Dataset:

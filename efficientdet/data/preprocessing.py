@@ -20,6 +20,8 @@ class KeepAspectRatio(NamedTuple):
     min_dimension: int
     max_dimension: int
     pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)  # after normalisation, so that 0 is the mean colour
+    half_pixel_centers: bool = False  # see `resize_bilinear`
+    truncate_size: bool = False  # cuts the resized sides down to whole pixels instead of rounding them
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -31,8 +33,8 @@ class KeepAspectRatio(NamedTuple):
         sides = tf.cast(size, tf.float32)
         landscape = tf.constant([self.min_dimension, self.max_dimension], tf.float32)
         bounds = tf.where(size[0] <= size[1], landscape, landscape[::-1])
-        scale = tf.reduce_min(bounds / sides)
-        return tf.maximum(tf.cast(tf.round(scale * sides), tf.int32), 1)
+        exact = tf.reduce_min(bounds / sides) * sides
+        return tf.maximum(tf.cast(exact if self.truncate_size else tf.round(exact), tf.int32), 1)
 
 
 class FixedShape(NamedTuple):
@@ -41,6 +43,7 @@ class FixedShape(NamedTuple):
     height: int
     width: int
     pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)  # nothing is left to pad
+    half_pixel_centers: bool = False  # see `resize_bilinear`
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -107,9 +110,9 @@ class Preprocessor:
           inputs float32 [B, H, W, 3], and the true sizes int32 [B, 2].
         """
         true_size = self._resize.resized(tf.shape(images)[1:3])
-        resized = self._normalize(resize_bilinear(images, true_size))
+        resized = resize_bilinear(images, true_size, half_pixel_centers=self._resize.half_pixel_centers)
         true_sizes = tf.tile(true_size[tf.newaxis], [tf.shape(images)[0], 1])
-        return self._pad(resized), true_sizes
+        return self._pad(self._normalize(resized)), true_sizes
 
     def to_pixels(self, inputs: np.ndarray) -> np.ndarray:
         """Undoes the normalisation, to show what the network sees.
@@ -145,16 +148,19 @@ class Preprocessor:
         return tf.ensure_shape(images, [None, height, width, 3])
 
 
-def resize_bilinear(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Bilinear resize with the sampling of TensorFlow 1: pixel i of the result lies at i * (input size / output size).
-
-    TFOD was trained with it; `tf.image.resize` of TensorFlow 2 samples half a pixel away.
+def resize_bilinear(images: tf.Tensor, size: tf.Tensor, *, half_pixel_centers: bool = False) -> tf.Tensor:
+    """Bilinear resize, without smoothing where it shrinks.
 
     Args:
       images: uint8 or float32 [B, h, w, 3].
       size: int32 [2], (height, width).
+      half_pixel_centers: with s = input size / output size, pixel i of the result lies at i * s (the sampling of
+        TensorFlow 1, which the Object Detection API was trained with), or with half pixel centres at
+        (i + 1/2) * s - 1/2 (`tf.image.resize` of TensorFlow 2, which google/automl was trained with).
 
     Returns:
       float32 [B, height, width, 3].
     """
-    return tf.raw_ops.ResizeBilinear(images=images, size=size, align_corners=False, half_pixel_centers=False)
+    return tf.raw_ops.ResizeBilinear(
+        images=images, size=size, align_corners=False, half_pixel_centers=half_pixel_centers
+    )

@@ -19,7 +19,7 @@ from efficientdet.data.checks import INPUT_ERRORS
 from efficientdet.detector import Detector
 from efficientdet.errors import DataError
 from efficientdet.evaluation.coco import Category, CocoEvaluation
-from efficientdet.losses import Loss, normalizer
+from efficientdet.losses import Loss
 from efficientdet.types import Batch, Detections, GroundTruth, Losses
 from efficientdet.visualization import draw_boxes, draw_detections, enlarged, side_by_side
 
@@ -154,7 +154,7 @@ class Evaluator:
     def _run_step(self, batch: Batch) -> tuple[Losses, Detections]:
         predictions, detections = self._detector.detect(batch.inputs, batch.true_sizes)
         matched = self._loss.num_matched(batch.targets)
-        localization, classification = self._loss(predictions, batch.targets, normalizer(matched))
+        localization, classification = self._loss(predictions, batch.targets, self._loss.normalizer(matched))
         regularization = self._detector.model.regularization_loss() if self._settings.regularize else tf.zeros([])
         total = localization + classification + regularization
         return Losses(localization, classification, regularization, total), detections

@@ -9,8 +9,6 @@ is named after what it takes, so that a client can tell.
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,12 +20,14 @@ import tensorflow as tf
 from efficientdet.data.records import decode_image
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
+from efficientdet.export.model_checkpoint import replace_path, write_model_checkpoint
 from efficientdet.types import Detections, Predictions
 
 _logger = logging.getLogger(__name__)
 # Beside the model, in the folder that TensorFlow leaves to others: shows that an export may be replaced by the next.
 _MARKER = Path("saved_model", "assets.extra", "efficientdet_export")
-_WRITTEN = ("saved_model", "checkpoint", "pipeline.config")  # in this order: the marker comes first
+# In this order: the marker comes first.
+_WRITTEN = ("saved_model", "checkpoint", "pipeline.config", "pipeline.label_map.pbtxt")
 _LABEL_ID_OFFSET = 1  # class row -> id of the label map
 
 
@@ -55,7 +55,7 @@ def export_saved_model(
       detector: what to export, with the weights it has now.
       directory: where to; made when missing. An earlier export in it is replaced, nothing else is.
       input_type: one of `INPUT_TYPES`; encoded pictures are JPEG or PNG.
-      write_config: writes the pipeline config to the path it is given; None writes none.
+      write_config: writes the pipeline config to the path it is given, and a label map beside it; None writes neither.
 
     Returns:
       The path of the SavedModel.
@@ -78,12 +78,12 @@ def export_saved_model(
         tf.saved_model.save(module, str(scratch / "saved_model"), signatures=module.signatures())
         (scratch / _MARKER).parent.mkdir()
         (scratch / _MARKER).write_text(f"{input_type}\n", encoding="utf-8")
-        _write_checkpoint(detector, scratch / "checkpoint")
+        write_model_checkpoint(detector.model, scratch / "checkpoint")
         if write_config is not None:
             write_config(scratch / "pipeline.config")
         for name in _WRITTEN:
             if (scratch / name).exists():
-                _replace(scratch / name, directory / name)
+                replace_path(scratch / name, directory / name)
     _logger.info("exported %s (%s) in %.1f s", directory / "saved_model", input_type, time.monotonic() - start)
     return directory / "saved_model"
 
@@ -194,14 +194,3 @@ _INPUTS = {
     "tf_example": _Input("examples", tf.TensorSpec([None], tf.string), _preprocess_examples),
 }
 INPUT_TYPES = tuple(_INPUTS)
-
-
-def _write_checkpoint(detector: Detector, directory: Path) -> None:
-    checkpoint = tf.train.Checkpoint(model=detector.model)
-    tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1).save(checkpoint_number=0)
-
-
-def _replace(source: Path, target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
-    os.replace(source, target)

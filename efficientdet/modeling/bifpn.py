@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The bidirectional feature pyramid: its topology as data, and one layer that executes it.
+"""The bidirectional feature pyramid: a layer that executes the plan of `topology`.
 
 Reference: Tan et al. 2020, section 3 (arXiv:1911.09070).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import tensorflow as tf
 import tf_keras as keras
@@ -16,71 +16,12 @@ import tf_keras as keras
 from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import ConvHyperparams
 from efficientdet.modeling.scaling import CombineMethod
+from efficientdet.modeling.topology import topology
 
 COMBINE_METHODS: tuple[CombineMethod, ...] = get_args(CombineMethod)
 
 Size = tuple["int | tf.Tensor", "int | tf.Tensor"]  # (height, width)
 _ATTENTION_EPSILON = 1e-4  # of fast_attention's normaliser
-
-
-class Node(NamedTuple):
-    """A feature map that the pyramid computes from earlier ones."""
-
-    name: str
-    level: int
-    inputs: tuple[str, ...]
-
-
-class Topology(NamedTuple):
-    """A pyramid as data. The backbone's feature maps are named `C<level>` and are not listed."""
-
-    extra: tuple[Node, ...]  # levels coarser than the backbone's, each pooled from its one input
-    nodes: tuple[Node, ...]  # in order of computation
-    outputs: tuple[str, ...]  # finest level first
-
-
-def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> Topology:
-    """Lays out a BiFPN.
-
-    Each iteration runs top-down (from the coarsest level but one to the finest), then bottom-up (from the finest but
-    one to the coarsest); a bottom-up node also sees what its level held before the iteration.
-
-    Args:
-      levels: of the backbone's feature maps, ascending without gaps.
-      max_level: the coarsest level of the pyramid, at least the last of `levels` and above the first.
-      num_iterations: at least 1.
-
-    Returns:
-      The nodes. The order of a node's inputs is that of the Object Detection API (TFOD), and with it the meaning of its
-      fusion weights: what the level held before, then this iteration's node on the level, then the neighbouring level.
-
-    Raises:
-      ValueError: if an argument is out of its range.
-    """
-    lowest, deepest = levels[0], levels[-1]
-    if list(levels) != list(range(lowest, deepest + 1)) or not lowest < max_level >= deepest or num_iterations < 1:
-        raise ValueError(
-            f"no pyramid from levels {tuple(levels)} to max_level {max_level} in {num_iterations} iterations"
-        )
-    current = {level: f"C{level}" for level in levels}
-    extra = []
-    for level in range(deepest + 1, max_level + 1):
-        extra.append(Node(f"P{level}", level, (current[level - 1],)))
-        current[level] = f"P{level}"
-
-    nodes: list[Node] = []
-    for iteration in range(1, num_iterations + 1):
-        down = {max_level: current[max_level]}
-        for level in range(max_level - 1, lowest - 1, -1):
-            nodes.append(Node(f"down{iteration}_P{level}", level, (current[level], down[level + 1])))
-            down[level] = nodes[-1].name
-        up = {lowest: down[lowest]}
-        for level in range(lowest + 1, max_level + 1):
-            middle = (down[level],) if level < max_level else ()
-            nodes.append(Node(f"up{iteration}_P{level}", level, (current[level], *middle, up[level - 1])))
-            up[level] = nodes[-1].name
-        current = up
-    return Topology(tuple(extra), tuple(nodes), tuple(current[level] for level in sorted(current)))
 
 
 class BiFPN(keras.layers.Layer):
@@ -148,16 +89,17 @@ class BiFPN(keras.layers.Layer):
         Returns:
           One float32 [B, H_l, W_l, num_filters] per pyramid level, finest first.
         """
+        plan = self._plan
         maps = {f"C{level}": feature for level, feature in zip(self._levels_in, features, strict=True)}
         sizes = {level: _size(feature) for level, feature in zip(self._levels_in, features, strict=True)}
-        for node, resample in zip(self._plan.extra, self.extra, strict=True):
+        for node, resample in zip(plan.extra, self.extra, strict=True):
             height, width = sizes[node.level - 1]
             sizes[node.level] = (height + 1) // 2, (width + 1) // 2
-            maps[node.name] = resample(maps[node.inputs[0]], size=sizes[node.level], training=training)
-        for node, fusion in zip(self._plan.nodes, self.nodes, strict=True):
-            inputs = [maps[source] for source in node.inputs]
+            maps[node.name] = resample(_take(maps, node.inputs[0]), size=sizes[node.level], training=training)
+        for node, fusion in zip(plan.nodes, self.nodes, strict=True):
+            inputs = [_take(maps, source) for source in node.inputs]
             maps[node.name] = fusion(inputs, size=sizes[node.level], training=training)
-        return tuple(maps[output] for output in self._plan.outputs)
+        return tuple(_take(maps, output) for output in plan.outputs)
 
 
 class FusionNode(keras.layers.Layer):
@@ -268,6 +210,13 @@ class Fusion(keras.layers.Layer):
             weights = tf.nn.relu(weights)
             weights /= tf.reduce_sum(weights) + _ATTENTION_EPSILON
         return _add([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
+
+
+def _take(maps: dict[str, tf.Tensor], name: str) -> tf.Tensor:
+    """The map of a name, for one use. The next use gets the identity of this one, as with `layers.fan_out`."""
+    feature = maps[name]
+    maps[name] = tf.identity(feature)
+    return feature
 
 
 def _add(inputs: Sequence[tf.Tensor]) -> tf.Tensor:

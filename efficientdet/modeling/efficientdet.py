@@ -26,7 +26,7 @@ class EfficientDet(keras.Model):
     """The network: it predicts, and decides nothing. All variables exist once it is constructed.
 
     `losses` holds the L2 terms, so that `regularization_loss` is TFOD's. Checkpoint paths are attribute paths:
-    `backbone/blocks/3/expand/kernel`, `fpn/nodes/0/fusion/fusion_weights`, `heads/classes/norms/0/1/gamma`.
+    `backbone/blocks/3/expand/kernel`, `fpn/nodes/0/fusion/weights`, `heads/classes/norms/0/1/gamma`.
     """
 
     def __init__(

@@ -6,7 +6,6 @@ References: Tan & Le 2019 (arXiv:1905.11946); Huang et al. 2016, stochastic dept
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -15,12 +14,18 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
-from efficientdet.modeling.hyperparams import PUBLISHED_BATCH_NORM, Activation, BatchNormSettings, KernelSettings
+from efficientdet.modeling.hyperparams import (
+    PUBLISHED_BATCH_NORM,
+    Activation,
+    BackboneDecay,
+    BatchNormSettings,
+    KernelSettings,
+)
+from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock, fan_out_normal
 from efficientdet.modeling.scaling import BACKBONES, BackboneScale
 
 Endpoints = Literal["b0_layer_names", "last_block"]
 
-_SQUEEZE_RATIO = 0.25  # of a block's input filters
 _STEM_FILTERS = 32
 
 
@@ -47,23 +52,6 @@ _LEVEL_STACKS = {1: 0, 2: 1, 3: 2, 4: 4, 5: 6}  # the last stack of each resolut
 # The Object Detection API (TFOD) looks endpoints up by the layer names that B0 gives them: in deeper backbones they lie
 # in the middle of a stack.
 _LEVEL_BLOCKS_OF_B0 = {1: 0, 2: 1, 3: 1, 4: 2, 5: 0}
-
-
-class BlockSpec(NamedTuple):
-    """One inverted-residual block."""
-
-    stack: int
-    block: int  # within the stack
-    in_filters: int
-    filters: int
-    expand_ratio: int
-    kernel_size: int
-    strides: int
-
-    @property
-    def has_residual(self) -> bool:
-        """Whether the block's input is added to its output."""
-        return self.strides == 1 and self.in_filters == self.filters
 
 
 def round_filters(filters: int, width: float) -> int:
@@ -124,7 +112,7 @@ class EfficientNet(keras.layers.Layer):
         endpoints: Endpoints = "b0_layer_names",
         survival_probability: float = 0.8,
         batch_norm: BatchNormSettings = PUBLISHED_BATCH_NORM,
-        l2_weight: float = 1e-5,
+        decay: BackboneDecay = BackboneDecay(),  # noqa: B008 (immutable)
         name: str = "backbone",
     ) -> None:
         """Builds stem and blocks.
@@ -136,8 +124,7 @@ class EfficientNet(keras.layers.Layer):
           survival_probability: of the residual branch of the (imagined) block behind the last one; it falls linearly
             from 1 at the first block. 1 turns stochastic depth off.
           batch_norm: settings of all batch norms.
-          l2_weight: decay of convolution kernels and squeeze-and-excite biases. Depthwise kernels have none: the
-            numbers are TFOD's, whose backbone has the decay of its classification recipe and not of the config.
+          decay: of kernels and biases.
           name: first part of all variable names.
 
         Raises:
@@ -159,7 +146,7 @@ class EfficientNet(keras.layers.Layer):
         # The rate grows over all blocks of the classification network, in use or not.
         self._survival = tuple(1 - (1 - survival_probability) * k / len(all_specs) for k in range(len(specs)))
         self._activation: Activation = tf.nn.relu6 if scale.lite else tf.nn.silu
-        kernel = KernelSettings(_fan_out_normal, l2_weight)
+        kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         with tf.name_scope(name):
             self.stem = layers.conv2d(3, specs[0].in_filters, 3, strides=2, kernel=kernel, name="stem")
             self.stem_norm = layers.batch_norm(specs[0].in_filters, settings=batch_norm, name="stem_norm")
@@ -168,7 +155,7 @@ class EfficientNet(keras.layers.Layer):
                     spec,
                     squeeze_excite=not scale.lite,
                     activation=self._activation,
-                    kernel=kernel,
+                    decay=decay,
                     batch_norm=batch_norm,
                     name=f"block_{spec.stack}_{spec.block}",
                 )
@@ -193,8 +180,8 @@ class EfficientNet(keras.layers.Layer):
         x = self._activation(self.stem_norm(self.stem(images), training=training))
         outputs = []
         for position, block in enumerate(self.blocks):
-            x = block(x, training=training, residual_scale=scales.get(position))
-            outputs.append(x)
+            x, output = layers.fan_out(block(x, training=training, residual_scale=scales.get(position)), 2)
+            outputs.append(output)
         return tuple(outputs[end] for end in self._ends)
 
     def _residual_scales(self, batch_size: tf.Tensor, seed: tf.Tensor | None) -> dict[int, tf.Tensor]:
@@ -212,89 +199,5 @@ class EfficientNet(keras.layers.Layer):
         return dict(zip(dropped, tf.unstack(scales), strict=True))
 
 
-class MBConvBlock(keras.layers.Layer):
-    """Inverted residual: 1x1 expansion, depthwise convolution, squeeze-and-excite, linear 1x1 projection."""
-
-    def __init__(
-        self,
-        spec: BlockSpec,
-        *,
-        squeeze_excite: bool,
-        activation: Activation,
-        kernel: KernelSettings,
-        batch_norm: BatchNormSettings,
-        name: str,
-    ) -> None:
-        """Builds the block that `spec` describes; an expansion ratio of 1 leaves the expansion out."""
-        super().__init__(name=name)
-        filters = spec.in_filters * spec.expand_ratio
-        depthwise = kernel._replace(l2_weight=0.0)
-        self._activation = activation
-        self._has_residual = spec.has_residual
-        self.expand: keras.layers.Layer | None = None
-        self.squeeze_excite: keras.layers.Layer | None = None
-        with tf.name_scope(name):
-            if spec.expand_ratio != 1:
-                self.expand = layers.conv2d(spec.in_filters, filters, 1, kernel=kernel, name="expand")
-                self.expand_norm = layers.batch_norm(filters, settings=batch_norm, name="expand_norm")
-            self.depthwise = layers.depthwise_conv2d(
-                filters, spec.kernel_size, strides=spec.strides, kernel=depthwise, name="depthwise"
-            )
-            self.depthwise_norm = layers.batch_norm(filters, settings=batch_norm, name="depthwise_norm")
-            if squeeze_excite:
-                squeezed = max(1, int(spec.in_filters * _SQUEEZE_RATIO))
-                self.squeeze_excite = SqueezeExcite(
-                    filters, squeezed, activation=activation, kernel=kernel, name="squeeze_excite"
-                )
-            self.project = layers.conv2d(filters, spec.filters, 1, kernel=kernel, name="project")
-            self.project_norm = layers.batch_norm(spec.filters, settings=batch_norm, name="project_norm")
-
-    def call(self, inputs: tf.Tensor, training: bool = False, residual_scale: tf.Tensor | None = None) -> tf.Tensor:
-        """[B, H, W, in_filters] -> [B, ceil(H / strides), ceil(W / strides), filters].
-
-        Args:
-          inputs: float32.
-          training: whether batch norms use the batch's statistics.
-          residual_scale: float32 [B, 1, 1, 1], what the residual branch is multiplied with (stochastic depth).
-
-        Returns:
-          float32, without an activation: the projection is linear.
-        """
-        x = inputs
-        if self.expand is not None:
-            x = self._activation(self.expand_norm(self.expand(x), training=training))
-        x = self._activation(self.depthwise_norm(self.depthwise(x), training=training))
-        if self.squeeze_excite is not None:
-            x = self.squeeze_excite(x)
-        x = self.project_norm(self.project(x), training=training)
-        if not self._has_residual:
-            return x
-        return inputs + (x if residual_scale is None else x * residual_scale)
-
-
-class SqueezeExcite(keras.layers.Layer):
-    """Weighs channels by a small network over their means (Hu et al. 2018, arXiv:1709.01507)."""
-
-    def __init__(
-        self, channels: int, squeezed: int, *, activation: Activation, kernel: KernelSettings, name: str
-    ) -> None:
-        """Builds the two 1x1 convolutions, `channels` -> `squeezed` -> `channels`."""
-        super().__init__(name=name)
-        self._activation = activation
-        conv2d = functools.partial(layers.conv2d, kernel=kernel, use_bias=True, bias_l2_weight=kernel.l2_weight)
-        with tf.name_scope(name):
-            self.reduce = conv2d(channels, squeezed, 1, name="reduce")
-            self.expand = conv2d(squeezed, channels, 1, name="expand")
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[B, H, W, channels] -> the same shape."""
-        means = tf.reduce_mean(inputs, [1, 2], keepdims=True)
-        return inputs * tf.sigmoid(self.expand(self._activation(self.reduce(means))))
-
-
 def _stem_filters(scale: BackboneScale) -> int:
     return _STEM_FILTERS if scale.lite else round_filters(_STEM_FILTERS, scale.width)
-
-
-def _fan_out_normal(seed: int) -> keras.initializers.Initializer:
-    return keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal", seed=seed)

@@ -157,15 +157,13 @@ class Head(keras.layers.Layer):
 
     def call(self, pyramid: Sequence[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         """One [B, H_l, W_l, in_channels] per level -> one [B, H_l, W_l, outputs] per level."""
-        results = []
-        for level, x in enumerate(pyramid):
-            for number, conv in enumerate(self.convs):
-                x = conv(x)
-                if self.norms is not None:
-                    x = self.norms[level][number](x, training=training)
-                x = self._activation(x)
-            results.append(self.final(x))
-        return results
+        maps = list(pyramid)
+        for number, conv in enumerate(self.convs):
+            maps = layers.convolve_each(conv, maps)
+            if self.norms is not None:
+                maps = [norms[number](x, training=training) for norms, x in zip(self.norms, maps, strict=True)]
+            maps = [self._activation(x) for x in maps]
+        return layers.convolve_each(self.final, maps)
 
 
 def _convolution(

@@ -34,6 +34,18 @@ class BatchNormSettings(NamedTuple):
 PUBLISHED_BATCH_NORM = BatchNormSettings()
 
 
+class BackboneDecay(NamedTuple):
+    """Which variables of a backbone decay besides the kernels of its ordinary convolutions.
+
+    The defaults are those of the Object Detection API (TFOD), whose backbone has the decay of its classification recipe
+    and not of the config; google/automl has 4e-5, depthwise kernels too, and no biases.
+    """
+
+    l2_weight: float = 1e-5  # w in the loss term w/2 * sum(kernel^2)
+    depthwise_kernels: bool = False
+    squeeze_excite_biases: bool = True
+
+
 class ConvHyperparams(NamedTuple):
     """The settings that the `Hyperparams` message gives to a BiFPN or to a box predictor.
 

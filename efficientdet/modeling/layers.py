@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import tensorflow as tf
@@ -124,6 +124,55 @@ def batch_norm(channels: int, *, name: str, settings: BatchNormSettings) -> kera
         name=name,
     )
     return _built(layer, channels)
+
+
+def fan_out(value: tf.Tensor | tf.Variable, uses: int) -> list[tf.Tensor]:
+    """The same tensor for several uses, whose gradients are then added one by one and always in the same order.
+
+    TensorFlow adds the gradients of all uses of a tensor in one `AddN`. That begins with whichever of them it may
+    overwrite, so that the last bit of three and more would depend on the threads' timing.
+
+    Args:
+      value: anything with a gradient.
+      uses: how often it is used.
+
+    Returns:
+      `uses` tensors, each the identity of the one before: none has more uses than its own and the next.
+    """
+    copies = [tf.convert_to_tensor(value)]
+    while len(copies) < uses:
+        copies.append(tf.identity(copies[-1]))
+    return copies
+
+
+def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """What `[layer(x) for x in maps]` is, with a gradient of the layer's variables that repeats bit by bit.
+
+    Args:
+      layer: as `conv2d` or `separable_conv2d` make it, with stride 1; only its variables are used.
+      maps: [B, H, W, in_channels] each.
+
+    Returns:
+      [B, H, W, filters] each.
+
+    Raises:
+      ValueError: if the layer has a stride, a dilation, another padding or an activation.
+    """
+    settings = layer.strides, layer.dilation_rate, layer.padding, layer.activation
+    if settings != ((1, 1), (1, 1), "same", keras.activations.linear):
+        raise ValueError(f"{layer.name} must have stride 1, no dilation, SAME padding and no activation")
+    separable = isinstance(layer, keras.layers.SeparableConv2D)
+    kernels = [layer.depthwise_kernel, layer.pointwise_kernel] if separable else [layer.kernel]
+    variables = [*kernels, layer.bias] if layer.use_bias else kernels
+    copies = [fan_out(variable, len(maps)) for variable in variables]
+    results = []
+    for x, *weights in zip(maps, *copies, strict=True):
+        if separable:
+            x = tf.nn.separable_conv2d(x, weights[0], weights[1], strides=(1, 1, 1, 1), padding="SAME")
+        else:
+            x = tf.nn.conv2d(x, weights[0], strides=1, padding="SAME")
+        results.append(tf.nn.bias_add(x, weights[-1]) if layer.use_bias else x)
+    return results
 
 
 def _built(layer: _LayerT, in_channels: int) -> _LayerT:

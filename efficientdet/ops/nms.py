@@ -15,11 +15,23 @@ list of (anchor, class) pairs sorted by score: what it decides about the best k 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from efficientdet.ops.boxes import area, clip_to_window, iou
+from efficientdet.ops.boxes import iou
+from efficientdet.ops.candidates import (
+    BoxesAt,
+    Pairs,
+    Selection,
+    ToScores,
+    best_pairs,
+    first_visible,
+    is_settled,
+    make_pairs,
+)
+
+CandidateRule = Literal["all_pairs", "best_class"]
 
 # For 100 detections of 49,104 anchors and 90 classes. 1,024 are too few for pictures with several well covered objects,
 # and sorting 2,048 costs every picture only 1.4 ms more.
@@ -27,36 +39,36 @@ _CANDIDATES = (2048, 8192)
 # Pairs that are compared with each other at a time: fewer cost more operations, more cost more comparisons.
 _BLOCK = 128
 
-# Gives the boxes, float32 [B, P, 4], of the anchors int32 [B, P] of each picture.
-BoxesAt = Callable[[tf.Tensor], tf.Tensor]
-
 
 class NmsSettings(NamedTuple):
     """Settings of non-maximum suppression."""
 
     score_threshold: float  # a detection's score is above it
-    iou_threshold: float  # a box is dropped if its IoU with a better box of its class is above it
-    max_detections_per_class: int
+    iou_threshold: float  # a box is dropped if its IoU with a better box of its class is above it; not where soft
+    max_detections_per_class: int  # each class stops there; without effect where `class_agnostic`
     max_total_detections: int
+    # Above 0, a box is not dropped: its score is multiplied by exp(-IoU^2 / (2 sigma)) for each better box of its class
+    # (Bodla et al. 2017, arXiv:1704.04503, as TensorFlow counts: half of the paper's and automl's sigma).
+    soft_sigma: float = 0.0
+    class_agnostic: bool = False  # boxes suppress those of other classes as well
+    candidates: CandidateRule = "all_pairs"  # the classes of an anchor that take part
+    max_candidates: int = 0  # if above 0, only this many (anchor, class) pairs of the best scores take part
+    inclusive_pixels: bool = False  # for overlaps, every side is one pixel longer
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether suppression is hard, per class and over all pairs, as in the Object Detection API."""
+        restricted = self.candidates != "all_pairs" or self.max_candidates > 0
+        return not (self.soft_sigma > 0 or self.class_agnostic or restricted or self.inclusive_pixels)
 
 
-class Selection(NamedTuple):
-    """The (anchor, class) pairs that survive, best score first, zero-padded to K = max_total_detections rows."""
+class Taken(NamedTuple):
+    """What suppression took: class after class, each from the best down, S rows for each picture."""
 
-    anchors: tf.Tensor  # int32 [B, K]
-    classes: tf.Tensor  # int32 [B, K]
-    scores: tf.Tensor  # float32 [B, K]
-    count: tf.Tensor  # int32 [B], rows in use
-
-
-class _Pairs(NamedTuple):
-    """(anchor, class) pairs in the order in which they are considered."""
-
-    anchors: tf.Tensor  # int32 [B, P]
-    classes: tf.Tensor  # int32 [B, P], -1 marks a row that is padding
-    scores: tf.Tensor  # float32 [B, P]
-    boxes: tf.Tensor  # float32 [B, P, 4]
-    visible: tf.Tensor  # bool [B, P], whether the pair counts as a detection when it survives
+    anchors: tf.Tensor  # int32 [B, S]
+    classes: tf.Tensor  # int32 [B, S]
+    scores: tf.Tensor  # float32 [B, S], after decay
+    in_use: tf.Tensor  # bool [B, S]
 
 
 def class_nms(
@@ -64,7 +76,7 @@ def class_nms(
     class_logits: tf.Tensor,
     settings: NmsSettings,
     *,
-    to_scores: Callable[[tf.Tensor], tf.Tensor] = tf.sigmoid,
+    to_scores: ToScores = tf.sigmoid,
     windows: tf.Tensor | None = None,
     candidates: Sequence[int] = _CANDIDATES,
 ) -> Selection:
@@ -86,9 +98,10 @@ def class_nms(
     best_logits = tf.reduce_max(class_logits, axis=-1)
 
     def attempt(num_candidates: int) -> tuple[Selection, tf.Tensor]:
-        pairs, bound = _best_pairs(boxes_at, class_logits, best_logits, num_candidates, to_scores, windows)
-        selection = _first_visible(pairs, _suppress(pairs, settings), settings.max_total_detections)
-        return selection, _is_settled(selection, bound, settings)
+        best = best_pairs(class_logits, best_logits, num_candidates, to_scores)
+        pairs = make_pairs(best.anchors, best.classes, best.scores, boxes_at, windows)
+        selection = first_visible(pairs, _suppress(pairs, settings), settings.max_total_detections)
+        return selection, is_settled(selection, best.bound, settings.score_threshold)
 
     selection, settled = attempt(candidates[0])
     for num_candidates in candidates[1:]:
@@ -105,87 +118,92 @@ def class_nms(
 
 
 def class_nms_loop(
-    boxes_at: BoxesAt, class_scores: tf.Tensor, settings: NmsSettings, *, windows: tf.Tensor | None = None
+    boxes_at: BoxesAt,
+    class_scores: tf.Tensor,
+    settings: NmsSettings,
+    *,
+    windows: tf.Tensor | None = None,
+    pixel: tuple[float, float] = (0.0, 0.0),
 ) -> Selection:
     """Selects detections by one suppression per picture and class over all anchors: the definition, and slow.
 
     Args:
       boxes_at: gives the boxes of anchors, see `class_nms`.
       class_scores: float32 [B, A, C], A at least 1.
-      settings: thresholds and limits.
+      settings: thresholds and limits; per class, over all pairs.
       windows: float32 [B, 4] or None, see `class_nms`.
+      pixel: (height, width) of a pixel in the unit of the boxes, for `inclusive_pixels`.
 
     Returns:
       Selection, see `class_nms`.
     """
     num_pictures, num_anchors, num_classes = tf.unstack(tf.shape(class_scores))
-    limit = settings.max_detections_per_class
     boxes = boxes_at(tf.repeat(tf.range(num_anchors)[tf.newaxis], num_pictures, axis=0))
     by_class = tf.transpose(class_scores, [0, 2, 1])
+    taken = suppress_by_class(
+        overlap_boxes(boxes, settings, pixel), lambda picture, row: by_class[picture, row], num_classes, settings
+    )
+    return best_taken(taken, boxes_at, settings, windows=windows)
 
-    def one_class(picture_and_class: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+
+def overlap_boxes(boxes: tf.Tensor, settings: NmsSettings, pixel: tuple[float, float]) -> tf.Tensor:
+    """The boxes [..., 4] as overlaps see them: with inclusive pixels, up to the far side of their last pixel."""
+    return boxes + tf.constant([0.0, 0.0, *pixel]) if settings.inclusive_pixels else boxes
+
+
+def suppress_by_class(
+    boxes: tf.Tensor,
+    scores_of: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    num_classes: int | tf.Tensor,
+    settings: NmsSettings,
+) -> Taken:
+    """Suppresses in each class of each picture alone, by TensorFlow's kernel.
+
+    Args:
+      boxes: float32 [B, P, 4], P at least 1.
+      scores_of: gives float32 [P], the scores of a picture's boxes for a class, both int32 [].
+      num_classes: how many classes there are; the only one of class-agnostic suppression has the limit of all.
+      settings: thresholds and limits.
+
+    Returns:
+      Taken; its anchors are indices of the given boxes.
+    """
+    num_pictures = tf.shape(boxes)[0]
+    limit = settings.max_total_detections if settings.class_agnostic else settings.max_detections_per_class
+
+    def one_class(picture_and_class: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         picture, class_row = tf.unstack(picture_and_class)
-        anchors, count = tf.raw_ops.NonMaxSuppressionV4(
+        rows, scores, count = tf.raw_ops.NonMaxSuppressionV5(
             boxes=boxes[picture],
-            scores=by_class[picture, class_row],
+            scores=scores_of(picture, class_row),
             max_output_size=limit,
             iou_threshold=settings.iou_threshold,
             score_threshold=settings.score_threshold,
+            soft_nms_sigma=settings.soft_sigma,
             pad_to_max_output_size=True,
         )
-        return tf.ensure_shape(anchors, [limit]), tf.where(tf.range(limit) < count, class_row, -1)
+        return tf.ensure_shape(rows, [limit]), tf.ensure_shape(scores, [limit]), tf.range(limit) < count
 
     grid = tf.stack(tf.meshgrid(tf.range(num_pictures), tf.range(num_classes), indexing="ij"), axis=-1)
-    rows = tf.TensorSpec([limit], tf.int32)
-    anchors, classes = tf.map_fn(one_class, tf.reshape(grid, [-1, 2]), fn_output_signature=(rows, rows))
-    anchors, classes = (tf.reshape(rows, [num_pictures, num_classes * limit]) for rows in (anchors, classes))
+    of_class = tuple(tf.TensorSpec([limit], dtype) for dtype in (tf.int32, tf.float32, tf.bool))
+    taken = tf.map_fn(one_class, tf.reshape(grid, [-1, 2]), fn_output_signature=of_class)
+    rows, scores, in_use = (tf.reshape(field, [num_pictures, num_classes * limit]) for field in taken)
+    classes = tf.repeat(tf.range(num_classes), limit)[tf.newaxis]
+    return Taken(rows, tf.repeat(classes, num_pictures, axis=0), scores, in_use)
+
+
+def best_taken(taken: Taken, boxes_at: BoxesAt, settings: NmsSettings, *, windows: tf.Tensor | None) -> Selection:
+    """The best of all classes that are visible in their windows."""
     # Sorting is stable: equal scores stay in the order of their classes, and within a class as suppression took them.
-    scores = tf.gather_nd(class_scores, tf.stack([anchors, tf.maximum(classes, 0)], axis=-1), batch_dims=1)
-    order = tf.argsort(tf.where(classes >= 0, scores, -float("inf")), direction="DESCENDING", stable=True)
-    anchors, classes, scores = (tf.gather(rows, order, batch_dims=1) for rows in (anchors, classes, scores))
-    pairs = _make_pairs(anchors, classes, scores, boxes_at, windows)
-    survivors = tf.where(classes >= 0, tf.range(num_classes * limit), num_classes * limit)
-    return _first_visible(pairs, survivors, settings.max_total_detections)
+    order = tf.argsort(tf.where(taken.in_use, taken.scores, -float("inf")), direction="DESCENDING", stable=True)
+    taken = Taken(*(tf.gather(column, order, batch_dims=1) for column in taken))
+    pairs = make_pairs(taken.anchors, taken.classes, taken.scores, boxes_at, windows)
+    num_rows = tf.shape(taken.scores)[1]
+    survivors = tf.where(taken.in_use, tf.range(num_rows), num_rows)
+    return first_visible(pairs, survivors, settings.max_total_detections)
 
 
-def _best_pairs(
-    boxes_at: BoxesAt,
-    class_logits: tf.Tensor,
-    best_logits: tf.Tensor,
-    num_candidates: int,
-    to_scores: Callable[[tf.Tensor], tf.Tensor],
-    windows: tf.Tensor | None,
-) -> tuple[_Pairs, tf.Tensor]:
-    """The best (anchor, class) pairs in order, and [B] a bound: no pair left out has a higher score."""
-    num_pictures, num_anchors, num_classes = tf.unstack(tf.shape(class_logits))
-    width = tf.minimum(num_candidates, num_anchors)
-    # In ascending order and class by class, so that top_k (the lower index first) breaks ties by class, then anchor.
-    candidates = tf.sort(tf.math.top_k(best_logits, width).indices)
-    scores = to_scores(tf.transpose(tf.gather(class_logits, candidates, batch_dims=1), [0, 2, 1]))
-    num_pairs = tf.minimum(num_candidates, width * num_classes)
-    scores, index = tf.math.top_k(tf.reshape(scores, [num_pictures, num_classes * width]), num_pairs)
-    anchors = tf.gather(candidates, index % width, batch_dims=1)
-    bound = tf.where(num_pairs == num_anchors * num_classes, -float("inf"), tf.reduce_min(scores, axis=1))
-    return _make_pairs(anchors, index // width, scores, boxes_at, windows), bound
-
-
-def _make_pairs(
-    anchors: tf.Tensor, classes: tf.Tensor, scores: tf.Tensor, boxes_at: BoxesAt, windows: tf.Tensor | None
-) -> _Pairs:
-    """Gathers the pairs' boxes and appends one row of padding, for the indices of nothing to point at."""
-    boxes = boxes_at(anchors)
-    visible = tf.ones_like(classes, tf.bool) if windows is None else area(clip_to_window(boxes, windows)) > 0
-    row = [[0, 0], [0, 1]]
-    return _Pairs(
-        anchors=tf.pad(anchors, row),
-        classes=tf.pad(classes, row, constant_values=-1),
-        scores=tf.pad(scores, row),
-        boxes=tf.pad(boxes, [*row, [0, 0]]),
-        visible=tf.pad(visible, row, constant_values=False),
-    )
-
-
-def _suppress(pairs: _Pairs, settings: NmsSettings) -> tf.Tensor:
+def _suppress(pairs: Pairs, settings: NmsSettings) -> tf.Tensor:
     """Runs down the pairs until `max_total_detections` visible ones survive in every picture.
 
     Returns:
@@ -210,7 +228,7 @@ def _suppress(pairs: _Pairs, settings: NmsSettings) -> tf.Tensor:
     return tf.while_loop(unfinished, next_block, [tf.constant(0), nothing], shapes)[1]
 
 
-def _survivors_of_block(pairs: _Pairs, survivors: tf.Tensor, block: tf.Tensor, settings: NmsSettings) -> tf.Tensor:
+def _survivors_of_block(pairs: Pairs, survivors: tf.Tensor, block: tf.Tensor, settings: NmsSettings) -> tf.Tensor:
     """Which pairs of a block [T] survive, bool [B, T], given the indices [B, S] of those that did before."""
     num_pictures, num_earlier = tf.unstack(tf.shape(survivors))
     earlier = tf.concat([survivors, tf.repeat(block[tf.newaxis], num_pictures, axis=0)], axis=1)  # [B, S + T]
@@ -252,24 +270,3 @@ def _greedy(alive: tf.Tensor, suppresses: tf.Tensor) -> tf.Tensor:
 def _count(mask: tf.Tensor, relation: tf.Tensor) -> tf.Tensor:
     """For each pair, how many of those in `mask` [B, R] stand in `relation` [B, R, T] to it, float32 [B, T]."""
     return tf.linalg.matvec(tf.cast(relation, tf.float32), tf.cast(mask, tf.float32), transpose_a=True)
-
-
-def _first_visible(pairs: _Pairs, survivors: tf.Tensor, limit: int) -> Selection:
-    """Reads out the first visible survivors, padded to `limit` rows."""
-    padding = tf.shape(pairs.scores)[1] - 1
-    visible = tf.gather(pairs.visible, survivors, batch_dims=1)
-    rows = tf.sort(tf.where(visible, survivors, padding))[:, :limit]
-    rows = tf.pad(rows - padding, [[0, 0], [0, limit - tf.shape(rows)[1]]]) + padding
-    rows = tf.ensure_shape(rows, [pairs.scores.shape[0], limit])
-    return Selection(
-        anchors=tf.gather(pairs.anchors, rows, batch_dims=1),
-        classes=tf.maximum(tf.gather(pairs.classes, rows, batch_dims=1), 0),
-        scores=tf.gather(pairs.scores, rows, batch_dims=1),
-        count=tf.reduce_sum(tf.cast(rows < padding, tf.int32), axis=1),
-    )
-
-
-def _is_settled(selection: Selection, bound: tf.Tensor, settings: NmsSettings) -> tf.Tensor:
-    """Whether pairs with scores up to `bound` [B] could not change the selection of any picture, bool []."""
-    complete = (selection.count == settings.max_total_detections) & (selection.scores[:, -1] > bound)
-    return tf.reduce_all(complete | (bound <= settings.score_threshold))

@@ -10,8 +10,13 @@ import tensorflow as tf
 
 from efficientdet.ops import box_coder
 from efficientdet.ops.boxes import change_coordinate_frame, clip_to_window
+from efficientdet.ops.candidate_nms import candidate_nms
+from efficientdet.ops.candidates import BoxesAt, Selection
 from efficientdet.ops.nms import NmsSettings, class_nms
 from efficientdet.types import Detections, Predictions
+
+ScoreConverter = Literal["sigmoid", "identity"]
+ClipWindow = Literal["picture", "input", "unclipped"]
 
 
 class PostprocessSettings(NamedTuple):
@@ -19,9 +24,12 @@ class PostprocessSettings(NamedTuple):
 
     input_size: tuple[int, int]  # (H, W) of the network's input in pixels
     box_scales: box_coder.BoxScales
-    score_converter: Literal["sigmoid", "identity"]
+    score_converter: ScoreConverter
     logit_scale: float  # logits are divided by it first
     nms: NmsSettings
+    # What boxes are clipped to after suppression: the picture, which leaves out those that have no area in it; the
+    # input with its padding, or nothing, which leave out none.
+    clip_window: ClipWindow = "picture"
 
 
 def class_scores(class_logits: tf.Tensor, settings: PostprocessSettings) -> tf.Tensor:
@@ -50,19 +58,22 @@ def class_scores(class_logits: tf.Tensor, settings: PostprocessSettings) -> tf.T
 def decode_detections(
     predictions: Predictions, anchors: np.ndarray | tf.Tensor, true_sizes: tf.Tensor, settings: PostprocessSettings
 ) -> Detections:
-    """Decides which boxes to report (post-processing as in the Object Detection API).
+    """Decides which boxes to report (post-processing as in the Object Detection API, or as in google/automl).
 
-    Suppression sees the boxes as decoded, in the padded frame. Only the survivors are clipped to the picture, and those
-    that lie outside it make room for the next.
+    Suppression sees the boxes as decoded, in the padded frame. Only the survivors are clipped, and those that lie
+    outside the picture make room for the next if it is what they are clipped to.
 
     Args:
       predictions: of [B, A] anchors.
       anchors: float32 [A, 4], normalised to the padded input.
       true_sizes: int32 [B, 2], (h, w) of each picture inside the padded input, in pixels.
-      settings: what to decode with and how to suppress.
+      settings: what to decode with, how to suppress and where to clip.
 
     Returns:
       Detections of K = max_total_detections rows; boxes are normalised to the picture without its padding.
+
+    Raises:
+      ValueError: a setting is none that is known.
     """
 
     def boxes_at(rows: tf.Tensor) -> tf.Tensor:
@@ -70,20 +81,37 @@ def decode_detections(
         return box_coder.decode(codes, tf.gather(anchors, rows), settings.box_scales)
 
     corners = tf.cast(true_sizes, tf.float32) / tf.constant(settings.input_size, tf.float32)
-    windows = tf.concat([tf.zeros_like(corners), corners], axis=-1)
-    selection = class_nms(
-        boxes_at,
-        predictions.class_logits,
-        settings.nms,
-        to_scores=lambda logits: class_scores(logits, settings),
-        windows=windows,
-    )
-    boxes = change_coordinate_frame(clip_to_window(boxes_at(selection.anchors), windows), windows)
+    pictures = tf.concat([tf.zeros_like(corners), corners], axis=-1)
+    selection = _select(boxes_at, predictions.class_logits, pictures, settings)
+    boxes = boxes_at(selection.anchors)
+    if settings.clip_window == "picture":
+        boxes = clip_to_window(boxes, pictures)
+    elif settings.clip_window == "input":
+        boxes = clip_to_window(boxes, tf.constant([0.0, 0.0, 1.0, 1.0]))
+    elif settings.clip_window != "unclipped":
+        raise ValueError(f"clip_window is {settings.clip_window!r}, must be 'picture', 'input' or 'unclipped'")
     in_use = tf.range(settings.nms.max_total_detections) < selection.count[:, tf.newaxis]
     return Detections(
-        boxes=tf.where(in_use[:, :, tf.newaxis], boxes, 0.0),
+        boxes=tf.where(in_use[:, :, tf.newaxis], change_coordinate_frame(boxes, pictures), 0.0),
         scores=selection.scores,
         classes=selection.classes,
         anchors=selection.anchors,
         count=selection.count,
+    )
+
+
+def _select(
+    boxes_at: BoxesAt, class_logits: tf.Tensor, pictures: tf.Tensor, settings: PostprocessSettings
+) -> Selection:
+    """Runs the suppression that the settings ask for; `pictures` are windows, float32 [B, 4]."""
+    windows = pictures if settings.clip_window == "picture" else None
+
+    def to_scores(logits: tf.Tensor) -> tf.Tensor:
+        return class_scores(logits, settings)
+
+    if settings.nms.is_plain:
+        return class_nms(boxes_at, class_logits, settings.nms, to_scores=to_scores, windows=windows)
+    height, width = settings.input_size
+    return candidate_nms(
+        boxes_at, class_logits, settings.nms, to_scores=to_scores, windows=windows, pixel=(1 / height, 1 / width)
     )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet.ops import box_coder, matching
-from efficientdet.ops.boxes import iou
+from efficientdet.ops.boxes import area, clip_to_window, iou
 from efficientdet.types import Targets
 
 
@@ -28,6 +28,7 @@ class TargetAssigner:
         force_match: bool,
         negatives_lower_than_unmatched: bool = True,
         negative_class_weight: float = 1.0,
+        clip_to: tuple[float, float] | None = None,
     ) -> None:
         """Holds the anchors and the settings of the matcher.
 
@@ -39,6 +40,8 @@ class TargetAssigner:
           force_match: gives every box its best anchor.
           negatives_lower_than_unmatched: see `matching.argmax_match`.
           negative_class_weight: weight of background anchors in the classification loss.
+          clip_to: (ymax, xmax), in the boxes' unit, where boxes are cut off before matching; google/automl cuts at the
+            last pixel, (size - 1) / size. A box left without area weighs nothing. None cuts nothing.
 
         Raises:
           ValueError: the thresholds exclude each other.
@@ -52,6 +55,7 @@ class TargetAssigner:
         self._force_match = force_match
         self._negatives_lower_than_unmatched = negatives_lower_than_unmatched
         self._negative_class_weight = negative_class_weight
+        self._window = None if clip_to is None else np.array([0.0, 0.0, *clip_to], np.float32)
 
     @property
     def num_anchors(self) -> int:
@@ -71,6 +75,9 @@ class TargetAssigner:
         Returns:
           Targets of [A] anchors.
         """
+        if self._window is not None:
+            boxes = clip_to_window(boxes, tf.constant(self._window))
+            weights = tf.where(area(boxes) > 0, weights, 0.0)
         matches = matching.argmax_match(
             iou(boxes, tf.constant(self._anchors)),
             weights,

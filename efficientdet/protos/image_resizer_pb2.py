@@ -24,27 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'efficientdet/protos/image_resizer.proto\x12\x13\x65\x66\x66icientdet.protos\"\xa1\x03\n\x0cImageResizer\x12P\n\x19keep_aspect_ratio_resizer\x18\x01 \x01(\x0b\x32+.efficientdet.protos.KeepAspectRatioResizerH\x00\x12\x45\n\x13\x66ixed_shape_resizer\x18\x02 \x01(\x0b\x32&.efficientdet.protos.FixedShapeResizerH\x00\x12@\n\x10identity_resizer\x18\x03 \x01(\x0b\x32$.efficientdet.protos.IdentityResizerH\x00\x12Q\n\x19\x63onditional_shape_resizer\x18\x04 \x01(\x0b\x32,.efficientdet.protos.ConditionalShapeResizerH\x00\x12L\n\x17pad_to_multiple_resizer\x18\x05 \x01(\x0b\x32).efficientdet.protos.PadToMultipleResizerH\x00\x42\x15\n\x13image_resizer_oneof\"\xfc\x01\n\x16KeepAspectRatioResizer\x12\x1a\n\rmin_dimension\x18\x01 \x01(\x05:\x03\x36\x30\x30\x12\x1b\n\rmax_dimension\x18\x02 \x01(\x05:\x04\x31\x30\x32\x34\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14pad_to_max_dimension\x18\x04 \x01(\x08:\x05\x66\x61lse\x12#\n\x14\x63onvert_to_grayscale\x18\x05 \x01(\x08:\x05\x66\x61lse\x12\x1d\n\x15per_channel_pad_value\x18\x06 \x03(\x02\"\xa3\x01\n\x11\x46ixedShapeResizer\x12\x13\n\x06height\x18\x01 \x01(\x05:\x03\x33\x30\x30\x12\x12\n\x05width\x18\x02 \x01(\x05:\x03\x33\x30\x30\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse\"\x11\n\x0fIdentityResizer\"\xb1\x02\n\x17\x43onditionalShapeResizer\x12X\n\tcondition\x18\x01 \x01(\x0e\x32<.efficientdet.protos.ConditionalShapeResizer.ResizeCondition:\x07GREATER\x12\x1b\n\x0esize_threshold\x18\x02 \x01(\x05:\x03\x33\x30\x30\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse\"8\n\x0fResizeCondition\x12\x0b\n\x07INVALID\x10\x00\x12\x0b\n\x07GREATER\x10\x01\x12\x0b\n\x07SMALLER\x10\x02\"P\n\x14PadToMultipleResizer\x12\x13\n\x08multiple\x18\x01 \x01(\x05:\x01\x31\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse*G\n\nResizeType\x12\x0c\n\x08\x42ILINEAR\x10\x00\x12\x14\n\x10NEAREST_NEIGHBOR\x10\x01\x12\x0b\n\x07\x42ICUBIC\x10\x02\x12\x08\n\x04\x41REA\x10\x03')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'efficientdet/protos/image_resizer.proto\x12\x13\x65\x66\x66icientdet.protos\"\xa1\x03\n\x0cImageResizer\x12P\n\x19keep_aspect_ratio_resizer\x18\x01 \x01(\x0b\x32+.efficientdet.protos.KeepAspectRatioResizerH\x00\x12\x45\n\x13\x66ixed_shape_resizer\x18\x02 \x01(\x0b\x32&.efficientdet.protos.FixedShapeResizerH\x00\x12@\n\x10identity_resizer\x18\x03 \x01(\x0b\x32$.efficientdet.protos.IdentityResizerH\x00\x12Q\n\x19\x63onditional_shape_resizer\x18\x04 \x01(\x0b\x32,.efficientdet.protos.ConditionalShapeResizerH\x00\x12L\n\x17pad_to_multiple_resizer\x18\x05 \x01(\x0b\x32).efficientdet.protos.PadToMultipleResizerH\x00\x42\x15\n\x13image_resizer_oneof\"\xb1\x02\n\x16KeepAspectRatioResizer\x12\x1a\n\rmin_dimension\x18\x01 \x01(\x05:\x03\x36\x30\x30\x12\x1b\n\rmax_dimension\x18\x02 \x01(\x05:\x04\x31\x30\x32\x34\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14pad_to_max_dimension\x18\x04 \x01(\x08:\x05\x66\x61lse\x12#\n\x14\x63onvert_to_grayscale\x18\x05 \x01(\x08:\x05\x66\x61lse\x12\x1d\n\x15per_channel_pad_value\x18\x06 \x03(\x02\x12\x1b\n\x12half_pixel_centers\x18\xd0\x0f \x01(\x08\x12\x16\n\rtruncate_size\x18\xd1\x0f \x01(\x08\"\xc0\x01\n\x11\x46ixedShapeResizer\x12\x13\n\x06height\x18\x01 \x01(\x05:\x03\x33\x30\x30\x12\x12\n\x05width\x18\x02 \x01(\x05:\x03\x33\x30\x30\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse\x12\x1b\n\x12half_pixel_centers\x18\xd0\x0f \x01(\x08\"\x11\n\x0fIdentityResizer\"\xb1\x02\n\x17\x43onditionalShapeResizer\x12X\n\tcondition\x18\x01 \x01(\x0e\x32<.efficientdet.protos.ConditionalShapeResizer.ResizeCondition:\x07GREATER\x12\x1b\n\x0esize_threshold\x18\x02 \x01(\x05:\x03\x33\x30\x30\x12@\n\rresize_method\x18\x03 \x01(\x0e\x32\x1f.efficientdet.protos.ResizeType:\x08\x42ILINEAR\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse\"8\n\x0fResizeCondition\x12\x0b\n\x07INVALID\x10\x00\x12\x0b\n\x07GREATER\x10\x01\x12\x0b\n\x07SMALLER\x10\x02\"P\n\x14PadToMultipleResizer\x12\x13\n\x08multiple\x18\x01 \x01(\x05:\x01\x31\x12#\n\x14\x63onvert_to_grayscale\x18\x04 \x01(\x08:\x05\x66\x61lse*G\n\nResizeType\x12\x0c\n\x08\x42ILINEAR\x10\x00\x12\x14\n\x10NEAREST_NEIGHBOR\x10\x01\x12\x0b\n\x07\x42ICUBIC\x10\x02\x12\x08\n\x04\x41REA\x10\x03')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'efficientdet.protos.image_resizer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESIZETYPE']._serialized_start=1314
-  _globals['_RESIZETYPE']._serialized_end=1385
+  _globals['_RESIZETYPE']._serialized_start=1396
+  _globals['_RESIZETYPE']._serialized_end=1467
   _globals['_IMAGERESIZER']._serialized_start=65
   _globals['_IMAGERESIZER']._serialized_end=482
   _globals['_KEEPASPECTRATIORESIZER']._serialized_start=485
-  _globals['_KEEPASPECTRATIORESIZER']._serialized_end=737
-  _globals['_FIXEDSHAPERESIZER']._serialized_start=740
-  _globals['_FIXEDSHAPERESIZER']._serialized_end=903
-  _globals['_IDENTITYRESIZER']._serialized_start=905
-  _globals['_IDENTITYRESIZER']._serialized_end=922
-  _globals['_CONDITIONALSHAPERESIZER']._serialized_start=925
-  _globals['_CONDITIONALSHAPERESIZER']._serialized_end=1230
-  _globals['_CONDITIONALSHAPERESIZER_RESIZECONDITION']._serialized_start=1174
-  _globals['_CONDITIONALSHAPERESIZER_RESIZECONDITION']._serialized_end=1230
-  _globals['_PADTOMULTIPLERESIZER']._serialized_start=1232
-  _globals['_PADTOMULTIPLERESIZER']._serialized_end=1312
+  _globals['_KEEPASPECTRATIORESIZER']._serialized_end=790
+  _globals['_FIXEDSHAPERESIZER']._serialized_start=793
+  _globals['_FIXEDSHAPERESIZER']._serialized_end=985
+  _globals['_IDENTITYRESIZER']._serialized_start=987
+  _globals['_IDENTITYRESIZER']._serialized_end=1004
+  _globals['_CONDITIONALSHAPERESIZER']._serialized_start=1007
+  _globals['_CONDITIONALSHAPERESIZER']._serialized_end=1312
+  _globals['_CONDITIONALSHAPERESIZER_RESIZECONDITION']._serialized_start=1256
+  _globals['_CONDITIONALSHAPERESIZER_RESIZECONDITION']._serialized_end=1312
+  _globals['_PADTOMULTIPLERESIZER']._serialized_start=1314
+  _globals['_PADTOMULTIPLERESIZER']._serialized_end=1394
 # @@protoc_insertion_point(module_scope)

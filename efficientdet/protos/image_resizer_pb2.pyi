@@ -32,32 +32,38 @@ class ImageResizer(_message.Message):
     def __init__(self, keep_aspect_ratio_resizer: _Optional[_Union[KeepAspectRatioResizer, _Mapping]] = ..., fixed_shape_resizer: _Optional[_Union[FixedShapeResizer, _Mapping]] = ..., identity_resizer: _Optional[_Union[IdentityResizer, _Mapping]] = ..., conditional_shape_resizer: _Optional[_Union[ConditionalShapeResizer, _Mapping]] = ..., pad_to_multiple_resizer: _Optional[_Union[PadToMultipleResizer, _Mapping]] = ...) -> None: ...
 
 class KeepAspectRatioResizer(_message.Message):
-    __slots__ = ("min_dimension", "max_dimension", "resize_method", "pad_to_max_dimension", "convert_to_grayscale", "per_channel_pad_value")
+    __slots__ = ("min_dimension", "max_dimension", "resize_method", "pad_to_max_dimension", "convert_to_grayscale", "per_channel_pad_value", "half_pixel_centers", "truncate_size")
     MIN_DIMENSION_FIELD_NUMBER: _ClassVar[int]
     MAX_DIMENSION_FIELD_NUMBER: _ClassVar[int]
     RESIZE_METHOD_FIELD_NUMBER: _ClassVar[int]
     PAD_TO_MAX_DIMENSION_FIELD_NUMBER: _ClassVar[int]
     CONVERT_TO_GRAYSCALE_FIELD_NUMBER: _ClassVar[int]
     PER_CHANNEL_PAD_VALUE_FIELD_NUMBER: _ClassVar[int]
+    HALF_PIXEL_CENTERS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_SIZE_FIELD_NUMBER: _ClassVar[int]
     min_dimension: int
     max_dimension: int
     resize_method: ResizeType
     pad_to_max_dimension: bool
     convert_to_grayscale: bool
     per_channel_pad_value: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, min_dimension: _Optional[int] = ..., max_dimension: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., pad_to_max_dimension: bool = ..., convert_to_grayscale: bool = ..., per_channel_pad_value: _Optional[_Iterable[float]] = ...) -> None: ...
+    half_pixel_centers: bool
+    truncate_size: bool
+    def __init__(self, min_dimension: _Optional[int] = ..., max_dimension: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., pad_to_max_dimension: bool = ..., convert_to_grayscale: bool = ..., per_channel_pad_value: _Optional[_Iterable[float]] = ..., half_pixel_centers: bool = ..., truncate_size: bool = ...) -> None: ...
 
 class FixedShapeResizer(_message.Message):
-    __slots__ = ("height", "width", "resize_method", "convert_to_grayscale")
+    __slots__ = ("height", "width", "resize_method", "convert_to_grayscale", "half_pixel_centers")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     RESIZE_METHOD_FIELD_NUMBER: _ClassVar[int]
     CONVERT_TO_GRAYSCALE_FIELD_NUMBER: _ClassVar[int]
+    HALF_PIXEL_CENTERS_FIELD_NUMBER: _ClassVar[int]
     height: int
     width: int
     resize_method: ResizeType
     convert_to_grayscale: bool
-    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., convert_to_grayscale: bool = ...) -> None: ...
+    half_pixel_centers: bool
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., resize_method: _Optional[_Union[ResizeType, str]] = ..., convert_to_grayscale: bool = ..., half_pixel_centers: bool = ...) -> None: ...
 
 class IdentityResizer(_message.Message):
     __slots__ = ()

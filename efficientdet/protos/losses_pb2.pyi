@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Loss(_message.Message):
-    __slots__ = ("localization_loss", "classification_loss", "hard_example_miner", "classification_weight", "localization_weight", "random_example_sampler", "equalization_loss", "expected_loss_weights", "min_num_negative_samples", "desired_negative_sampling_ratio")
+    __slots__ = ("localization_loss", "classification_loss", "hard_example_miner", "classification_weight", "localization_weight", "random_example_sampler", "equalization_loss", "expected_loss_weights", "min_num_negative_samples", "desired_negative_sampling_ratio", "iou_loss")
     class ExpectedLossWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NONE: _ClassVar[Loss.ExpectedLossWeights]
@@ -33,6 +33,7 @@ class Loss(_message.Message):
     EXPECTED_LOSS_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     MIN_NUM_NEGATIVE_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     DESIRED_NEGATIVE_SAMPLING_RATIO_FIELD_NUMBER: _ClassVar[int]
+    IOU_LOSS_FIELD_NUMBER: _ClassVar[int]
     localization_loss: LocalizationLoss
     classification_loss: ClassificationLoss
     hard_example_miner: HardExampleMiner
@@ -43,7 +44,8 @@ class Loss(_message.Message):
     expected_loss_weights: Loss.ExpectedLossWeights
     min_num_negative_samples: float
     desired_negative_sampling_ratio: float
-    def __init__(self, localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ..., classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., classification_weight: _Optional[float] = ..., localization_weight: _Optional[float] = ..., random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ..., equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ..., expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ...) -> None: ...
+    iou_loss: IouLoss
+    def __init__(self, localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ..., classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., classification_weight: _Optional[float] = ..., localization_weight: _Optional[float] = ..., random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ..., equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ..., expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ..., iou_loss: _Optional[_Union[IouLoss, _Mapping]] = ...) -> None: ...
 
 class LocalizationLoss(_message.Message):
     __slots__ = ("weighted_l2", "weighted_smooth_l1", "weighted_iou", "l1_localization_loss", "weighted_giou")
@@ -66,12 +68,20 @@ class WeightedL2LocalizationLoss(_message.Message):
     def __init__(self, anchorwise_output: bool = ...) -> None: ...
 
 class WeightedSmoothL1LocalizationLoss(_message.Message):
-    __slots__ = ("anchorwise_output", "delta")
+    __slots__ = ("anchorwise_output", "delta", "mask")
+    class Mask(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        MATCHED_ANCHORS: _ClassVar[WeightedSmoothL1LocalizationLoss.Mask]
+        NONZERO_TARGETS: _ClassVar[WeightedSmoothL1LocalizationLoss.Mask]
+    MATCHED_ANCHORS: WeightedSmoothL1LocalizationLoss.Mask
+    NONZERO_TARGETS: WeightedSmoothL1LocalizationLoss.Mask
     ANCHORWISE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
     anchorwise_output: bool
     delta: float
-    def __init__(self, anchorwise_output: bool = ..., delta: _Optional[float] = ...) -> None: ...
+    mask: WeightedSmoothL1LocalizationLoss.Mask
+    def __init__(self, anchorwise_output: bool = ..., delta: _Optional[float] = ..., mask: _Optional[_Union[WeightedSmoothL1LocalizationLoss.Mask, str]] = ...) -> None: ...
 
 class WeightedIOULocalizationLoss(_message.Message):
     __slots__ = ()
@@ -136,14 +146,16 @@ class BootstrappedSigmoidClassificationLoss(_message.Message):
     def __init__(self, alpha: _Optional[float] = ..., hard_bootstrap: bool = ..., anchorwise_output: bool = ...) -> None: ...
 
 class SigmoidFocalClassificationLoss(_message.Message):
-    __slots__ = ("anchorwise_output", "gamma", "alpha")
+    __slots__ = ("anchorwise_output", "gamma", "alpha", "label_smoothing")
     ANCHORWISE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     GAMMA_FIELD_NUMBER: _ClassVar[int]
     ALPHA_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     anchorwise_output: bool
     gamma: float
     alpha: float
-    def __init__(self, anchorwise_output: bool = ..., gamma: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
+    label_smoothing: float
+    def __init__(self, anchorwise_output: bool = ..., gamma: _Optional[float] = ..., alpha: _Optional[float] = ..., label_smoothing: _Optional[float] = ...) -> None: ...
 
 class PenaltyReducedLogisticFocalLoss(_message.Message):
     __slots__ = ("alpha", "beta")
@@ -188,3 +200,21 @@ class RandomExampleSampler(_message.Message):
     POSITIVE_SAMPLE_FRACTION_FIELD_NUMBER: _ClassVar[int]
     positive_sample_fraction: float
     def __init__(self, positive_sample_fraction: _Optional[float] = ...) -> None: ...
+
+class IouLoss(_message.Message):
+    __slots__ = ("kind", "weight")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        IOU: _ClassVar[IouLoss.Kind]
+        GIOU: _ClassVar[IouLoss.Kind]
+        DIOU: _ClassVar[IouLoss.Kind]
+        CIOU: _ClassVar[IouLoss.Kind]
+    IOU: IouLoss.Kind
+    GIOU: IouLoss.Kind
+    DIOU: IouLoss.Kind
+    CIOU: IouLoss.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    kind: IouLoss.Kind
+    weight: float
+    def __init__(self, kind: _Optional[_Union[IouLoss.Kind, str]] = ..., weight: _Optional[float] = ...) -> None: ...

@@ -1,4 +1,5 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
@@ -32,16 +33,18 @@ class RMSPropOptimizer(_message.Message):
     def __init__(self, learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., momentum_optimizer_value: _Optional[float] = ..., decay: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
 
 class LearningRate(_message.Message):
-    __slots__ = ("constant_learning_rate", "exponential_decay_learning_rate", "manual_step_learning_rate", "cosine_decay_learning_rate")
+    __slots__ = ("constant_learning_rate", "exponential_decay_learning_rate", "manual_step_learning_rate", "cosine_decay_learning_rate", "polynomial_decay_learning_rate")
     CONSTANT_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     EXPONENTIAL_DECAY_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     MANUAL_STEP_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     COSINE_DECAY_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    POLYNOMIAL_DECAY_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     constant_learning_rate: ConstantLearningRate
     exponential_decay_learning_rate: ExponentialDecayLearningRate
     manual_step_learning_rate: ManualStepLearningRate
     cosine_decay_learning_rate: CosineDecayLearningRate
-    def __init__(self, constant_learning_rate: _Optional[_Union[ConstantLearningRate, _Mapping]] = ..., exponential_decay_learning_rate: _Optional[_Union[ExponentialDecayLearningRate, _Mapping]] = ..., manual_step_learning_rate: _Optional[_Union[ManualStepLearningRate, _Mapping]] = ..., cosine_decay_learning_rate: _Optional[_Union[CosineDecayLearningRate, _Mapping]] = ...) -> None: ...
+    polynomial_decay_learning_rate: PolynomialDecayLearningRate
+    def __init__(self, constant_learning_rate: _Optional[_Union[ConstantLearningRate, _Mapping]] = ..., exponential_decay_learning_rate: _Optional[_Union[ExponentialDecayLearningRate, _Mapping]] = ..., manual_step_learning_rate: _Optional[_Union[ManualStepLearningRate, _Mapping]] = ..., cosine_decay_learning_rate: _Optional[_Union[CosineDecayLearningRate, _Mapping]] = ..., polynomial_decay_learning_rate: _Optional[_Union[PolynomialDecayLearningRate, _Mapping]] = ...) -> None: ...
 
 class ConstantLearningRate(_message.Message):
     __slots__ = ("learning_rate",)
@@ -85,18 +88,40 @@ class ManualStepLearningRate(_message.Message):
     def __init__(self, initial_learning_rate: _Optional[float] = ..., schedule: _Optional[_Iterable[_Union[ManualStepLearningRate.LearningRateSchedule, _Mapping]]] = ..., warmup: bool = ...) -> None: ...
 
 class CosineDecayLearningRate(_message.Message):
-    __slots__ = ("learning_rate_base", "total_steps", "warmup_learning_rate", "warmup_steps", "hold_base_rate_steps")
+    __slots__ = ("learning_rate_base", "total_steps", "warmup_learning_rate", "warmup_steps", "hold_base_rate_steps", "phase")
+    class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        AFTER_WARMUP: _ClassVar[CosineDecayLearningRate.Phase]
+        FROM_START: _ClassVar[CosineDecayLearningRate.Phase]
+    AFTER_WARMUP: CosineDecayLearningRate.Phase
+    FROM_START: CosineDecayLearningRate.Phase
     LEARNING_RATE_BASE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_STEPS_FIELD_NUMBER: _ClassVar[int]
     WARMUP_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     WARMUP_STEPS_FIELD_NUMBER: _ClassVar[int]
     HOLD_BASE_RATE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
     learning_rate_base: float
     total_steps: int
     warmup_learning_rate: float
     warmup_steps: int
     hold_base_rate_steps: int
-    def __init__(self, learning_rate_base: _Optional[float] = ..., total_steps: _Optional[int] = ..., warmup_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., hold_base_rate_steps: _Optional[int] = ...) -> None: ...
+    phase: CosineDecayLearningRate.Phase
+    def __init__(self, learning_rate_base: _Optional[float] = ..., total_steps: _Optional[int] = ..., warmup_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ..., hold_base_rate_steps: _Optional[int] = ..., phase: _Optional[_Union[CosineDecayLearningRate.Phase, str]] = ...) -> None: ...
+
+class PolynomialDecayLearningRate(_message.Message):
+    __slots__ = ("learning_rate_base", "total_steps", "power", "warmup_learning_rate", "warmup_steps")
+    LEARNING_RATE_BASE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_STEPS_FIELD_NUMBER: _ClassVar[int]
+    POWER_FIELD_NUMBER: _ClassVar[int]
+    WARMUP_LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    WARMUP_STEPS_FIELD_NUMBER: _ClassVar[int]
+    learning_rate_base: float
+    total_steps: int
+    power: float
+    warmup_learning_rate: float
+    warmup_steps: int
+    def __init__(self, learning_rate_base: _Optional[float] = ..., total_steps: _Optional[int] = ..., power: _Optional[float] = ..., warmup_learning_rate: _Optional[float] = ..., warmup_steps: _Optional[int] = ...) -> None: ...
 
 class MomentumOptimizer(_message.Message):
     __slots__ = ("learning_rate", "momentum_optimizer_value")

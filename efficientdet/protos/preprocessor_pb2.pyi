@@ -537,14 +537,18 @@ class RandomSquareCropByScale(_message.Message):
     def __init__(self, max_border: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ..., num_scales: _Optional[int] = ...) -> None: ...
 
 class RandomScaleCropAndPadToSquare(_message.Message):
-    __slots__ = ("output_size", "scale_min", "scale_max")
+    __slots__ = ("output_size", "scale_min", "scale_max", "pad_value", "half_pixel_centers")
     OUTPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
     SCALE_MIN_FIELD_NUMBER: _ClassVar[int]
     SCALE_MAX_FIELD_NUMBER: _ClassVar[int]
+    PAD_VALUE_FIELD_NUMBER: _ClassVar[int]
+    HALF_PIXEL_CENTERS_FIELD_NUMBER: _ClassVar[int]
     output_size: int
     scale_min: float
     scale_max: float
-    def __init__(self, output_size: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ...) -> None: ...
+    pad_value: _containers.RepeatedScalarFieldContainer[float]
+    half_pixel_centers: bool
+    def __init__(self, output_size: _Optional[int] = ..., scale_min: _Optional[float] = ..., scale_max: _Optional[float] = ..., pad_value: _Optional[_Iterable[float]] = ..., half_pixel_centers: bool = ...) -> None: ...
 
 class AdjustGamma(_message.Message):
     __slots__ = ("gamma", "gain")

@@ -17,7 +17,13 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Ssd(_message.Message):
-    __slots__ = ("num_classes", "image_resizer", "feature_extractor", "box_coder", "matcher", "similarity_calculator", "encode_background_as_zeros", "negative_class_weight", "box_predictor", "anchor_generator", "post_processing", "normalize_loss_by_num_matches", "normalize_loc_loss_by_codesize", "loss", "freeze_batchnorm", "inplace_batchnorm_update", "add_background_class", "explicit_background_class", "use_confidences_as_targets", "implicit_example_weight", "return_raw_detections_during_predict", "mask_head_config")
+    __slots__ = ("num_classes", "image_resizer", "feature_extractor", "box_coder", "matcher", "similarity_calculator", "encode_background_as_zeros", "negative_class_weight", "box_predictor", "anchor_generator", "post_processing", "normalize_loss_by_num_matches", "normalize_loc_loss_by_codesize", "loss", "freeze_batchnorm", "inplace_batchnorm_update", "add_background_class", "explicit_background_class", "use_confidences_as_targets", "implicit_example_weight", "return_raw_detections_during_predict", "mask_head_config", "loss_normalizer", "clip_truth_to_last_pixel")
+    class LossNormalizer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        MATCHES_AT_LEAST_ONE: _ClassVar[Ssd.LossNormalizer]
+        MATCHES_PLUS_ONE: _ClassVar[Ssd.LossNormalizer]
+    MATCHES_AT_LEAST_ONE: Ssd.LossNormalizer
+    MATCHES_PLUS_ONE: Ssd.LossNormalizer
     class MaskHead(_message.Message):
         __slots__ = ("mask_height", "mask_width", "masks_are_class_agnostic", "mask_prediction_conv_depth", "mask_prediction_num_conv_layers", "convolve_then_upsample_masks", "mask_loss_weight", "mask_loss_sample_size", "conv_hyperparams", "initial_crop_size")
         MASK_HEIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +69,8 @@ class Ssd(_message.Message):
     IMPLICIT_EXAMPLE_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     RETURN_RAW_DETECTIONS_DURING_PREDICT_FIELD_NUMBER: _ClassVar[int]
     MASK_HEAD_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    LOSS_NORMALIZER_FIELD_NUMBER: _ClassVar[int]
+    CLIP_TRUTH_TO_LAST_PIXEL_FIELD_NUMBER: _ClassVar[int]
     num_classes: int
     image_resizer: _image_resizer_pb2.ImageResizer
     feature_extractor: SsdFeatureExtractor
@@ -85,10 +93,12 @@ class Ssd(_message.Message):
     implicit_example_weight: float
     return_raw_detections_during_predict: bool
     mask_head_config: Ssd.MaskHead
-    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[_image_resizer_pb2.ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ..., box_coder: _Optional[_Union[_box_coder_pb2.BoxCoder, _Mapping]] = ..., matcher: _Optional[_Union[_matcher_pb2.Matcher, _Mapping]] = ..., similarity_calculator: _Optional[_Union[_region_similarity_calculator_pb2.RegionSimilarityCalculator, _Mapping]] = ..., encode_background_as_zeros: bool = ..., negative_class_weight: _Optional[float] = ..., box_predictor: _Optional[_Union[_box_predictor_pb2.BoxPredictor, _Mapping]] = ..., anchor_generator: _Optional[_Union[_anchor_generator_pb2.AnchorGenerator, _Mapping]] = ..., post_processing: _Optional[_Union[_post_processing_pb2.PostProcessing, _Mapping]] = ..., normalize_loss_by_num_matches: bool = ..., normalize_loc_loss_by_codesize: bool = ..., loss: _Optional[_Union[_losses_pb2.Loss, _Mapping]] = ..., freeze_batchnorm: bool = ..., inplace_batchnorm_update: bool = ..., add_background_class: bool = ..., explicit_background_class: bool = ..., use_confidences_as_targets: bool = ..., implicit_example_weight: _Optional[float] = ..., return_raw_detections_during_predict: bool = ..., mask_head_config: _Optional[_Union[Ssd.MaskHead, _Mapping]] = ...) -> None: ...
+    loss_normalizer: Ssd.LossNormalizer
+    clip_truth_to_last_pixel: bool
+    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[_image_resizer_pb2.ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ..., box_coder: _Optional[_Union[_box_coder_pb2.BoxCoder, _Mapping]] = ..., matcher: _Optional[_Union[_matcher_pb2.Matcher, _Mapping]] = ..., similarity_calculator: _Optional[_Union[_region_similarity_calculator_pb2.RegionSimilarityCalculator, _Mapping]] = ..., encode_background_as_zeros: bool = ..., negative_class_weight: _Optional[float] = ..., box_predictor: _Optional[_Union[_box_predictor_pb2.BoxPredictor, _Mapping]] = ..., anchor_generator: _Optional[_Union[_anchor_generator_pb2.AnchorGenerator, _Mapping]] = ..., post_processing: _Optional[_Union[_post_processing_pb2.PostProcessing, _Mapping]] = ..., normalize_loss_by_num_matches: bool = ..., normalize_loc_loss_by_codesize: bool = ..., loss: _Optional[_Union[_losses_pb2.Loss, _Mapping]] = ..., freeze_batchnorm: bool = ..., inplace_batchnorm_update: bool = ..., add_background_class: bool = ..., explicit_background_class: bool = ..., use_confidences_as_targets: bool = ..., implicit_example_weight: _Optional[float] = ..., return_raw_detections_during_predict: bool = ..., mask_head_config: _Optional[_Union[Ssd.MaskHead, _Mapping]] = ..., loss_normalizer: _Optional[_Union[Ssd.LossNormalizer, str]] = ..., clip_truth_to_last_pixel: bool = ...) -> None: ...
 
 class SsdFeatureExtractor(_message.Message):
-    __slots__ = ("type", "depth_multiplier", "min_depth", "conv_hyperparams", "override_base_feature_extractor_hyperparams", "pad_to_multiple", "use_explicit_padding", "use_depthwise", "fpn", "bifpn", "replace_preprocessor_with_placeholder", "num_layers", "spaghettinet_arch_name", "survival_probability", "endpoints", "normalization")
+    __slots__ = ("type", "depth_multiplier", "min_depth", "conv_hyperparams", "override_base_feature_extractor_hyperparams", "pad_to_multiple", "use_explicit_padding", "use_depthwise", "fpn", "bifpn", "replace_preprocessor_with_placeholder", "num_layers", "spaghettinet_arch_name", "survival_probability", "endpoints", "normalization", "backbone_regularization")
     class Endpoints(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         B0_LAYER_NAMES: _ClassVar[SsdFeatureExtractor.Endpoints]
@@ -102,6 +112,15 @@ class SsdFeatureExtractor(_message.Message):
         mean: _containers.RepeatedScalarFieldContainer[float]
         stddev: _containers.RepeatedScalarFieldContainer[float]
         def __init__(self, mean: _Optional[_Iterable[float]] = ..., stddev: _Optional[_Iterable[float]] = ...) -> None: ...
+    class BackboneRegularization(_message.Message):
+        __slots__ = ("weight", "depthwise_kernels", "squeeze_excite_biases")
+        WEIGHT_FIELD_NUMBER: _ClassVar[int]
+        DEPTHWISE_KERNELS_FIELD_NUMBER: _ClassVar[int]
+        SQUEEZE_EXCITE_BIASES_FIELD_NUMBER: _ClassVar[int]
+        weight: float
+        depthwise_kernels: bool
+        squeeze_excite_biases: bool
+        def __init__(self, weight: _Optional[float] = ..., depthwise_kernels: bool = ..., squeeze_excite_biases: bool = ...) -> None: ...
     TYPE_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
     MIN_DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +137,7 @@ class SsdFeatureExtractor(_message.Message):
     SURVIVAL_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
+    BACKBONE_REGULARIZATION_FIELD_NUMBER: _ClassVar[int]
     type: str
     depth_multiplier: float
     min_depth: int
@@ -134,4 +154,5 @@ class SsdFeatureExtractor(_message.Message):
     survival_probability: float
     endpoints: SsdFeatureExtractor.Endpoints
     normalization: SsdFeatureExtractor.Normalization
-    def __init__(self, type: _Optional[str] = ..., depth_multiplier: _Optional[float] = ..., min_depth: _Optional[int] = ..., conv_hyperparams: _Optional[_Union[_hyperparams_pb2.Hyperparams, _Mapping]] = ..., override_base_feature_extractor_hyperparams: bool = ..., pad_to_multiple: _Optional[int] = ..., use_explicit_padding: bool = ..., use_depthwise: bool = ..., fpn: _Optional[_Union[_fpn_pb2.FeaturePyramidNetworks, _Mapping]] = ..., bifpn: _Optional[_Union[_fpn_pb2.BidirectionalFeaturePyramidNetworks, _Mapping]] = ..., replace_preprocessor_with_placeholder: bool = ..., num_layers: _Optional[int] = ..., spaghettinet_arch_name: _Optional[str] = ..., survival_probability: _Optional[float] = ..., endpoints: _Optional[_Union[SsdFeatureExtractor.Endpoints, str]] = ..., normalization: _Optional[_Union[SsdFeatureExtractor.Normalization, _Mapping]] = ...) -> None: ...
+    backbone_regularization: SsdFeatureExtractor.BackboneRegularization
+    def __init__(self, type: _Optional[str] = ..., depth_multiplier: _Optional[float] = ..., min_depth: _Optional[int] = ..., conv_hyperparams: _Optional[_Union[_hyperparams_pb2.Hyperparams, _Mapping]] = ..., override_base_feature_extractor_hyperparams: bool = ..., pad_to_multiple: _Optional[int] = ..., use_explicit_padding: bool = ..., use_depthwise: bool = ..., fpn: _Optional[_Union[_fpn_pb2.FeaturePyramidNetworks, _Mapping]] = ..., bifpn: _Optional[_Union[_fpn_pb2.BidirectionalFeaturePyramidNetworks, _Mapping]] = ..., replace_preprocessor_with_placeholder: bool = ..., num_layers: _Optional[int] = ..., spaghettinet_arch_name: _Optional[str] = ..., survival_probability: _Optional[float] = ..., endpoints: _Optional[_Union[SsdFeatureExtractor.Endpoints, str]] = ..., normalization: _Optional[_Union[SsdFeatureExtractor.Normalization, _Mapping]] = ..., backbone_regularization: _Optional[_Union[SsdFeatureExtractor.BackboneRegularization, _Mapping]] = ...) -> None: ...

@@ -13,12 +13,19 @@ class CheckpointVersion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNKNOWN: _ClassVar[CheckpointVersion]
     V1: _ClassVar[CheckpointVersion]
     V2: _ClassVar[CheckpointVersion]
+
+class CheckpointWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AVERAGED: _ClassVar[CheckpointWeights]
+    TRAINED: _ClassVar[CheckpointWeights]
 UNKNOWN: CheckpointVersion
 V1: CheckpointVersion
 V2: CheckpointVersion
+AVERAGED: CheckpointWeights
+TRAINED: CheckpointWeights
 
 class TrainConfig(_message.Message):
-    __slots__ = ("batch_size", "data_augmentation_options", "sync_replicas", "keep_checkpoint_every_n_hours", "optimizer", "gradient_clipping_by_norm", "fine_tune_checkpoint", "fine_tune_checkpoint_type", "fine_tune_checkpoint_version", "from_detection_checkpoint", "load_all_detection_checkpoint_vars", "run_fine_tune_checkpoint_dummy_computation", "num_steps", "startup_delay_steps", "bias_grad_multiplier", "update_trainable_variables", "freeze_variables", "replicas_to_aggregate", "batch_queue_capacity", "num_batch_queue_threads", "prefetch_queue_capacity", "merge_multiple_label_boxes", "use_multiclass_scores", "add_regularization_loss", "max_number_of_boxes", "unpad_groundtruth_tensors", "retain_original_images", "use_bfloat16", "summarize_gradients", "seed", "checkpoint_interval_steps", "max_checkpoints_to_keep")
+    __slots__ = ("batch_size", "data_augmentation_options", "sync_replicas", "keep_checkpoint_every_n_hours", "optimizer", "gradient_clipping_by_norm", "fine_tune_checkpoint", "fine_tune_checkpoint_type", "fine_tune_checkpoint_version", "from_detection_checkpoint", "load_all_detection_checkpoint_vars", "run_fine_tune_checkpoint_dummy_computation", "num_steps", "startup_delay_steps", "bias_grad_multiplier", "update_trainable_variables", "freeze_variables", "replicas_to_aggregate", "batch_queue_capacity", "num_batch_queue_threads", "prefetch_queue_capacity", "merge_multiple_label_boxes", "use_multiclass_scores", "add_regularization_loss", "max_number_of_boxes", "unpad_groundtruth_tensors", "retain_original_images", "use_bfloat16", "summarize_gradients", "seed", "checkpoint_interval_steps", "max_checkpoints_to_keep", "gradient_clipping_by_tensor_norm", "fine_tune_checkpoint_label_map_path", "fine_tune_checkpoint_weights", "fine_tune_min_backbone_share")
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     DATA_AUGMENTATION_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     SYNC_REPLICAS_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +58,10 @@ class TrainConfig(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_INTERVAL_STEPS_FIELD_NUMBER: _ClassVar[int]
     MAX_CHECKPOINTS_TO_KEEP_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_CLIPPING_BY_TENSOR_NORM_FIELD_NUMBER: _ClassVar[int]
+    FINE_TUNE_CHECKPOINT_LABEL_MAP_PATH_FIELD_NUMBER: _ClassVar[int]
+    FINE_TUNE_CHECKPOINT_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    FINE_TUNE_MIN_BACKBONE_SHARE_FIELD_NUMBER: _ClassVar[int]
     batch_size: int
     data_augmentation_options: _containers.RepeatedCompositeFieldContainer[_preprocessor_pb2.PreprocessingStep]
     sync_replicas: bool
@@ -83,4 +94,8 @@ class TrainConfig(_message.Message):
     seed: int
     checkpoint_interval_steps: int
     max_checkpoints_to_keep: int
-    def __init__(self, batch_size: _Optional[int] = ..., data_augmentation_options: _Optional[_Iterable[_Union[_preprocessor_pb2.PreprocessingStep, _Mapping]]] = ..., sync_replicas: bool = ..., keep_checkpoint_every_n_hours: _Optional[float] = ..., optimizer: _Optional[_Union[_optimizer_pb2.Optimizer, _Mapping]] = ..., gradient_clipping_by_norm: _Optional[float] = ..., fine_tune_checkpoint: _Optional[str] = ..., fine_tune_checkpoint_type: _Optional[str] = ..., fine_tune_checkpoint_version: _Optional[_Union[CheckpointVersion, str]] = ..., from_detection_checkpoint: bool = ..., load_all_detection_checkpoint_vars: bool = ..., run_fine_tune_checkpoint_dummy_computation: bool = ..., num_steps: _Optional[int] = ..., startup_delay_steps: _Optional[float] = ..., bias_grad_multiplier: _Optional[float] = ..., update_trainable_variables: _Optional[_Iterable[str]] = ..., freeze_variables: _Optional[_Iterable[str]] = ..., replicas_to_aggregate: _Optional[int] = ..., batch_queue_capacity: _Optional[int] = ..., num_batch_queue_threads: _Optional[int] = ..., prefetch_queue_capacity: _Optional[int] = ..., merge_multiple_label_boxes: bool = ..., use_multiclass_scores: bool = ..., add_regularization_loss: bool = ..., max_number_of_boxes: _Optional[int] = ..., unpad_groundtruth_tensors: bool = ..., retain_original_images: bool = ..., use_bfloat16: bool = ..., summarize_gradients: bool = ..., seed: _Optional[int] = ..., checkpoint_interval_steps: _Optional[int] = ..., max_checkpoints_to_keep: _Optional[int] = ...) -> None: ...
+    gradient_clipping_by_tensor_norm: float
+    fine_tune_checkpoint_label_map_path: str
+    fine_tune_checkpoint_weights: CheckpointWeights
+    fine_tune_min_backbone_share: float
+    def __init__(self, batch_size: _Optional[int] = ..., data_augmentation_options: _Optional[_Iterable[_Union[_preprocessor_pb2.PreprocessingStep, _Mapping]]] = ..., sync_replicas: bool = ..., keep_checkpoint_every_n_hours: _Optional[float] = ..., optimizer: _Optional[_Union[_optimizer_pb2.Optimizer, _Mapping]] = ..., gradient_clipping_by_norm: _Optional[float] = ..., fine_tune_checkpoint: _Optional[str] = ..., fine_tune_checkpoint_type: _Optional[str] = ..., fine_tune_checkpoint_version: _Optional[_Union[CheckpointVersion, str]] = ..., from_detection_checkpoint: bool = ..., load_all_detection_checkpoint_vars: bool = ..., run_fine_tune_checkpoint_dummy_computation: bool = ..., num_steps: _Optional[int] = ..., startup_delay_steps: _Optional[float] = ..., bias_grad_multiplier: _Optional[float] = ..., update_trainable_variables: _Optional[_Iterable[str]] = ..., freeze_variables: _Optional[_Iterable[str]] = ..., replicas_to_aggregate: _Optional[int] = ..., batch_queue_capacity: _Optional[int] = ..., num_batch_queue_threads: _Optional[int] = ..., prefetch_queue_capacity: _Optional[int] = ..., merge_multiple_label_boxes: bool = ..., use_multiclass_scores: bool = ..., add_regularization_loss: bool = ..., max_number_of_boxes: _Optional[int] = ..., unpad_groundtruth_tensors: bool = ..., retain_original_images: bool = ..., use_bfloat16: bool = ..., summarize_gradients: bool = ..., seed: _Optional[int] = ..., checkpoint_interval_steps: _Optional[int] = ..., max_checkpoints_to_keep: _Optional[int] = ..., gradient_clipping_by_tensor_norm: _Optional[float] = ..., fine_tune_checkpoint_label_map_path: _Optional[str] = ..., fine_tune_checkpoint_weights: _Optional[_Union[CheckpointWeights, str]] = ..., fine_tune_min_backbone_share: _Optional[float] = ...) -> None: ...

@@ -64,9 +64,10 @@ def apply_gradients(
     gradients: Sequence[tf.Tensor | None],
     variables: Sequence[tf.Variable],
     *,
+    clip_tensor_norm: float = 0.0,
     clip_norm: float = 0.0,
 ) -> None:
-    """Sums the gradients over the replicas, clips the sum by its global norm and updates the variables.
+    """Sums the gradients over the replicas, clips the sums and updates the variables.
 
     The sum comes first, so that N replicas do exactly what one process with the same global batch does. To be called in
     replica context; the losses must be divided such that their sum over replicas is the loss to minimise.
@@ -75,7 +76,8 @@ def apply_gradients(
       optimizer: one of this module's.
       gradients: of this replica; None where the loss does not depend on a variable, which then stays as it is.
       variables: as many as gradients.
-      clip_norm: the greatest global norm, no clipping if 0.
+      clip_tensor_norm: the greatest norm of each gradient alone, which comes first; no clipping if 0.
+      clip_norm: the greatest global norm of all gradients, no clipping if 0.
     """
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     if len(pairs) < len(variables):
@@ -83,6 +85,8 @@ def apply_gradients(
         _logger.warning("no gradient reaches %d variables, among them %s", len(untouched), ", ".join(untouched[:3]))
     reachable, touched = zip(*pairs, strict=True)
     summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(reachable))
+    if clip_tensor_norm > 0.0:
+        summed = [tf.clip_by_norm(gradient, clip_tensor_norm) for gradient in summed]
     if clip_norm > 0.0:
         summed, _ = tf.clip_by_global_norm(summed, clip_norm)
     optimizer.apply_gradients(zip(summed, touched, strict=True), experimental_aggregate_gradients=False)

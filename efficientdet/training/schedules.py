@@ -1,6 +1,6 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Learning rates as functions of the global step, with the four schedules of the Object Detection API (TFOD) and their
-edge cases.
+"""Learning rates as functions of the global step: the four schedules of the Object Detection API (TFOD) with their edge
+cases, and those of google/automl.
 
 A schedule is a frozen value: two of the same settings are equal, and its `repr` says all there is to know.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 import tf_keras as keras
+
+CosinePhase = Literal["after_warmup", "from_start"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Constant(Schedule):
 class CosineDecay(Schedule):
     """A linear warm-up, a plateau, then half a cosine down to zero at `total_steps`, and zero from there on.
 
+    With the phase "from_start" (google/automl) the half cosine, though no longer than what follows warm-up and plateau,
+    begins at step 0 below them: the rate drops where they end, and rises again a little before `total_steps`.
+
     Reference: Loshchilov and Hutter 2017 (arXiv:1608.03983), without restarts; warm-up: Goyal et al. 2017.
 
     Raises:
@@ -57,28 +62,48 @@ class CosineDecay(Schedule):
     warmup_learning_rate: float
     warmup_steps: int
     hold_base_rate_steps: int
+    phase: CosinePhase = "after_warmup"
 
     def __post_init__(self) -> None:
-        if self.warmup_steps > self.total_steps:
-            raise ValueError(
-                f"total_steps ({self.total_steps}) must not be less than warmup_steps ({self.warmup_steps})"
-            )
-        if self.warmup_steps > 0 and self.learning_rate_base < self.warmup_learning_rate:
-            raise ValueError(
-                f"learning_rate_base ({self.learning_rate_base:g}) must not be below warmup_learning_rate "
-                f"({self.warmup_learning_rate:g})"
-            )
+        _check_warmup(self)
 
     def _rate(self, step: tf.Tensor) -> tf.Tensor:
         flat_until = float(self.warmup_steps + self.hold_base_rate_steps)
         # A plateau that reaches the end leaves a cosine of no length, none of whose values is used.
         cosine_steps = max(self.total_steps - flat_until, 1.0)
-        rate = 0.5 * self.learning_rate_base * (1.0 + tf.cos(math.pi * (step - flat_until) / cosine_steps))
-        rate = tf.where(step <= flat_until, self.learning_rate_base, rate)
-        if self.warmup_steps > 0:
-            slope = (self.learning_rate_base - self.warmup_learning_rate) / self.warmup_steps
-            rate = tf.where(step < self.warmup_steps, self.warmup_learning_rate + slope * step, rate)
-        return tf.where(step > self.total_steps, 0.0, rate)
+        begin = 0.0 if self.phase == "from_start" else flat_until
+        rate = 0.5 * self.learning_rate_base * (1.0 + tf.cos(math.pi * (step - begin) / cosine_steps))
+        rate = tf.where(step < flat_until, self.learning_rate_base, rate)
+        return tf.where(step > self.total_steps, 0.0, _after_warmup(self, step, rate))
+
+
+@dataclasses.dataclass(frozen=True)
+class PolynomialDecay(Schedule):
+    """A linear warm-up, then `learning_rate_base * (1 - step / total_steps) ^ power`, and zero from the end on.
+
+    The decay counts from step 0, below the warm-up, as in google/automl: the rate drops where the warm-up ends.
+
+    Raises:
+      ValueError: on construction, where the warm-up is longer than the training or ends below its start, or where the
+        power is not positive.
+    """
+
+    learning_rate_base: float
+    total_steps: int
+    _: dataclasses.KW_ONLY
+    power: float
+    warmup_learning_rate: float
+    warmup_steps: int
+
+    def __post_init__(self) -> None:
+        _check_warmup(self)
+        if self.power <= 0:
+            raise ValueError(f"power ({self.power:g}) must be positive")
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        rest = 1.0 - tf.minimum(step / max(self.total_steps, 1), 1.0)
+        rate = self.learning_rate_base * tf.pow(rest, self.power)
+        return _after_warmup(self, step, rate)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,3 +193,23 @@ class InverseTimeDecay(Schedule):
 
     def _rate(self, step: tf.Tensor) -> tf.Tensor:
         return self.schedule(step) / (1.0 + self.decay * step)
+
+
+def _check_warmup(schedule: CosineDecay | PolynomialDecay) -> None:
+    if schedule.warmup_steps > schedule.total_steps:
+        raise ValueError(
+            f"total_steps ({schedule.total_steps}) must not be less than warmup_steps ({schedule.warmup_steps})"
+        )
+    if schedule.warmup_steps > 0 and schedule.learning_rate_base < schedule.warmup_learning_rate:
+        raise ValueError(
+            f"learning_rate_base ({schedule.learning_rate_base:g}) must not be below warmup_learning_rate "
+            f"({schedule.warmup_learning_rate:g})"
+        )
+
+
+def _after_warmup(schedule: CosineDecay | PolynomialDecay, step: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    """`rate`, but from the first step to the end of the warm-up a line that rises to the base rate."""
+    if not schedule.warmup_steps:
+        return rate
+    slope = (schedule.learning_rate_base - schedule.warmup_learning_rate) / schedule.warmup_steps
+    return tf.where(step < schedule.warmup_steps, schedule.warmup_learning_rate + slope * step, rate)

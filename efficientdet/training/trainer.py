@@ -20,7 +20,7 @@ import tf_keras as keras
 
 from efficientdet.data.checks import INPUT_ERRORS
 from efficientdet.errors import TrainingError
-from efficientdet.losses import Loss, normalizer
+from efficientdet.losses import Loss
 from efficientdet.training import optimizers
 from efficientdet.training.moving_average import MovingAverage
 from efficientdet.types import Batch, Losses, Targets
@@ -33,6 +33,7 @@ class DataEndedError(TrainingError):
 class TrainerSettings(NamedTuple):
     """How a step updates the weights."""
 
+    clip_tensor_norm: float = 0.0  # greatest norm of each gradient, clipped before all together; 0 does not clip
     clip_norm: float = 0.0  # greatest global norm of the gradients; 0 does not clip
     average_decay: float | None = None  # of the moving average of the weights; None keeps none
     regularize: bool = True  # whether the model's regularisation losses are added
@@ -172,11 +173,17 @@ class Trainer(orbit.AbstractTrainer):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             predictions = self.model(inputs, training=True, seed=seed)
-            localization, classification = self._loss(predictions, targets, normalizer(matched))
+            localization, classification = self._loss(predictions, targets, self._loss.normalizer(matched))
             regularization = self._regularization() / context.num_replicas_in_sync
             total = localization + classification + regularization
         gradients = tape.gradient(total, variables)
-        optimizers.apply_gradients(self.optimizer, gradients, variables, clip_norm=self._settings.clip_norm)
+        optimizers.apply_gradients(
+            self.optimizer,
+            gradients,
+            variables,
+            clip_tensor_norm=self._settings.clip_tensor_norm,
+            clip_norm=self._settings.clip_norm,
+        )
         return tf.stack(Losses(localization, classification, regularization, total))
 
     def _regularization(self) -> tf.Tensor:

@@ -7,9 +7,10 @@ there is nothing to decide.
 
 from __future__ import annotations
 
+from efficientdet.verdicts.detection import DETECTION
 from efficientdet.verdicts.kinds import VerdictTable
 from efficientdet.verdicts.model import MODEL
 from efficientdet.verdicts.run import RUN
 
-VERDICTS: VerdictTable = {**MODEL, **RUN}
+VERDICTS: VerdictTable = {**MODEL, **DETECTION, **RUN}
 """Message name, without the package -> field name -> verdict."""

@@ -1,16 +1,17 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The verdicts on `model`: network, anchors, matching, losses, post-processing."""
+"""The verdicts on `model`: its input and its network."""
 
 from __future__ import annotations
 
 import math
 
-from efficientdet.protos import image_resizer_pb2, post_processing_pb2
+from efficientdet.protos import image_resizer_pb2
 from efficientdet.verdicts.kinds import (
+    ABOVE_ZERO,
+    BELOW_ONE,
     FINITE,
     HONOURED,
     POSITIVE,
-    PROBABILITY,
     REQUIRED,
     HonouredWhen,
     Refused,
@@ -19,7 +20,6 @@ from efficientdet.verdicts.kinds import (
     all_positive,
     at_least,
     each_refused,
-    each_translated,
     one_of,
     only,
 )
@@ -31,7 +31,7 @@ EXTRACTOR_TYPES = tuple(
 COMBINE_METHODS = ("fast_attention", "sum", "weighted_sum", "attention")
 
 _BILINEAR = only(image_resizer_pb2.BILINEAR, "must be BILINEAR, the only resampling built")
-_LEVELS = {
+LEVELS = {
     "min_level": only(3, "must be 3, the finest level of an EfficientDet pyramid"),
     "max_level": HonouredWhen(lambda level: level in (7, 8), "must be 7, or 8 as in D7x"),
 }
@@ -64,6 +64,8 @@ _SSD: VerdictTable = {
         **each_refused("class targets are 0 or 1", "use_confidences_as_targets implicit_example_weight"),
         "return_raw_detections_during_predict": Translated("exported models always return raw boxes and scores"),
         "mask_head_config": Refused("there are no instance masks"),
+        "loss_normalizer": HONOURED,
+        "clip_truth_to_last_pixel": HONOURED,
     },
     "ImageResizer": {
         "keep_aspect_ratio_resizer": HONOURED,
@@ -82,12 +84,15 @@ _SSD: VerdictTable = {
         "per_channel_pad_value": HonouredWhen(
             lambda values: len(values) in (0, 3) and all(map(math.isfinite, values)), "must have three values, or none"
         ),
+        "half_pixel_centers": HONOURED,
+        "truncate_size": HONOURED,
     },
     "FixedShapeResizer": {
         "height": at_least(1),
         "width": at_least(1),
         "resize_method": _BILINEAR,
         "convert_to_grayscale": Refused("the network's input has three channels"),
+        "half_pixel_centers": HONOURED,
     },
 }
 
@@ -109,9 +114,10 @@ _NETWORK: VerdictTable = {
         "replace_preprocessor_with_placeholder": Refused("images are always normalised"),
         "num_layers": Refused("the number of levels follows from bifpn.min_level and max_level"),
         "spaghettinet_arch_name": Refused("backbones are EfficientNets"),
-        "survival_probability": HonouredWhen(lambda p: 0 < p <= 1, "must be above 0 and at most 1"),
+        "survival_probability": ABOVE_ZERO,
         "endpoints": HONOURED,
         "normalization": HONOURED,
+        "backbone_regularization": HONOURED,
     },
     "SsdFeatureExtractor.Normalization": {
         "mean": HonouredWhen(lambda mean: len(mean) == 3 and all(map(math.isfinite, mean)), "must have three values"),
@@ -119,8 +125,13 @@ _NETWORK: VerdictTable = {
             lambda stddev: len(stddev) == 3 and all_positive(stddev), "must be three positive values"
         ),
     },
+    "SsdFeatureExtractor.BackboneRegularization": {
+        "weight": at_least(0),
+        "depthwise_kernels": HONOURED,
+        "squeeze_excite_biases": HONOURED,
+    },
     "BidirectionalFeaturePyramidNetworks": {
-        **_LEVELS,
+        **LEVELS,
         "num_iterations": at_least(1),
         "num_filters": at_least(1),
         "combine_method": one_of(COMBINE_METHODS),
@@ -148,7 +159,7 @@ _NETWORK: VerdictTable = {
     "VarianceScalingInitializer": {"factor": POSITIVE, "uniform": HONOURED, "mode": HONOURED},
     "RandomNormalInitializer": {"mean": FINITE, "stddev": at_least(0)},
     "BatchNorm": {
-        "decay": HonouredWhen(lambda decay: 0 <= decay < 1, "must be at least 0 and below 1"),
+        "decay": BELOW_ONE,
         "center": HONOURED,
         "scale": HONOURED,
         "epsilon": POSITIVE,
@@ -179,104 +190,4 @@ _NETWORK: VerdictTable = {
     "WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange": {"min": REQUIRED, "max": REQUIRED},
 }
 
-_DETECTION: VerdictTable = {
-    "BoxCoder": {
-        "faster_rcnn_box_coder": HONOURED,
-        **each_refused("use faster_rcnn_box_coder", "mean_stddev_box_coder square_box_coder keypoint_box_coder"),
-    },
-    "FasterRcnnBoxCoder": {
-        "y_scale": POSITIVE,
-        "x_scale": POSITIVE,
-        "height_scale": POSITIVE,
-        "width_scale": POSITIVE,
-    },
-    "Matcher": {"argmax_matcher": HONOURED, "bipartite_matcher": Refused("use argmax_matcher")},
-    "ArgMaxMatcher": {
-        "matched_threshold": PROBABILITY,
-        "unmatched_threshold": PROBABILITY,
-        "ignore_thresholds": HONOURED,
-        "negatives_lower_than_unmatched": HONOURED,
-        "force_match_for_each_row": HONOURED,
-        "use_matmul_gather": Translated("matches are gathered by index; the values are the same"),
-    },
-    "RegionSimilarityCalculator": {
-        "iou_similarity": HONOURED,
-        **each_refused("use iou_similarity", "neg_sq_dist_similarity ioa_similarity thresholded_iou_similarity"),
-    },
-    "IouSimilarity": {},
-    "AnchorGenerator": {
-        "multiscale_anchor_generator": HONOURED,
-        **each_refused(
-            "use multiscale_anchor_generator",
-            "grid_anchor_generator ssd_anchor_generator flexible_grid_anchor_generator",
-        ),
-    },
-    "MultiscaleAnchorGenerator": {
-        **_LEVELS,
-        "anchor_scale": POSITIVE,
-        "aspect_ratios": HonouredWhen(
-            lambda ratios: len(ratios) > 0 and all_positive(ratios), "must list at least one ratio, all positive"
-        ),
-        "scales_per_octave": at_least(1),
-        "normalize_coordinates": only(True, "must be true: boxes are normalised everywhere"),
-        "anchor_order": HONOURED,
-        "stride_rule": HONOURED,
-    },
-    "PostProcessing": {
-        "batch_non_max_suppression": REQUIRED,
-        "score_converter": HonouredWhen(
-            lambda given: given != post_processing_pb2.PostProcessing.SOFTMAX,
-            "must be SIGMOID or IDENTITY: the heads predict no background class to share a softmax with",
-        ),
-        "logit_scale": POSITIVE,
-        "calibration_config": Refused("scores are not calibrated"),
-    },
-    "BatchNonMaxSuppression": {
-        "score_threshold": PROBABILITY,
-        "iou_threshold": PROBABILITY,
-        "max_detections_per_class": at_least(1),
-        "max_total_detections": at_least(1),
-        **each_refused("suppression is per class", "use_class_agnostic_nms max_classes_per_detection"),
-        "soft_nms_sigma": Refused("suppression is hard"),
-        "change_coordinate_frame": only(True, "must be true: detections are relative to the picture without padding"),
-        **each_translated(
-            "one exact, hard, per-class suppression is always used; this chose between TFOD's forms of it",
-            "use_static_shapes use_partitioned_nms use_combined_nms use_hard_nms use_cpu_nms",
-        ),
-    },
-    "Loss": {
-        "localization_loss": REQUIRED,
-        "classification_loss": REQUIRED,
-        "classification_weight": at_least(0),
-        "localization_weight": at_least(0),
-        **each_refused(
-            "every anchor counts in the losses",
-            "hard_example_miner random_example_sampler expected_loss_weights min_num_negative_samples"
-            " desired_negative_sampling_ratio",
-        ),
-        "equalization_loss": Refused("use weighted_sigmoid_focal alone"),
-    },
-    "LocalizationLoss": {
-        "weighted_smooth_l1": HONOURED,
-        **each_refused("use weighted_smooth_l1", "weighted_l2 weighted_iou l1_localization_loss weighted_giou"),
-    },
-    "WeightedSmoothL1LocalizationLoss": {
-        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
-        "delta": POSITIVE,
-    },
-    "ClassificationLoss": {
-        "weighted_sigmoid_focal": HONOURED,
-        **each_refused(
-            "use weighted_sigmoid_focal",
-            "weighted_sigmoid weighted_softmax weighted_logits_softmax bootstrapped_sigmoid"
-            " penalty_reduced_logistic_focal_loss weighted_dice_classification_loss",
-        ),
-    },
-    "SigmoidFocalClassificationLoss": {
-        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
-        "gamma": at_least(0),
-        "alpha": HonouredWhen(lambda alpha: 0 < alpha < 1, "must be set, between 0 and 1"),
-    },
-}
-
-MODEL: VerdictTable = {**_SSD, **_NETWORK, **_DETECTION}
+MODEL: VerdictTable = {**_SSD, **_NETWORK}

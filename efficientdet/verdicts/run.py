@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from efficientdet.protos import input_reader_pb2
 from efficientdet.verdicts.kinds import (
+    ABOVE_ZERO,
     HONOURED,
     POSITIVE,
     PROBABILITY,
@@ -18,7 +19,7 @@ from efficientdet.verdicts.kinds import (
     each_translated,
 )
 
-RESTORE_TYPES = ("classification", "detection", "full")
+RESTORE_TYPES = ("classification", "detection", "full", "fine_tune")
 
 
 _TRAINING: VerdictTable = {
@@ -68,6 +69,10 @@ _TRAINING: VerdictTable = {
         "seed": HONOURED,
         "checkpoint_interval_steps": at_least(1),
         "max_checkpoints_to_keep": at_least(1),
+        "gradient_clipping_by_tensor_norm": at_least(0),
+        "fine_tune_checkpoint_label_map_path": HONOURED,
+        "fine_tune_checkpoint_weights": HONOURED,
+        "fine_tune_min_backbone_share": ABOVE_ZERO,
     },
     "PreprocessingStep": {
         "random_horizontal_flip": HONOURED,
@@ -90,7 +95,16 @@ _TRAINING: VerdictTable = {
         "keypoint_flip_permutation": Refused("there are no keypoints"),
         "probability": PROBABILITY,
     },
-    "RandomScaleCropAndPadToSquare": {"output_size": at_least(1), "scale_min": POSITIVE, "scale_max": POSITIVE},
+    "RandomScaleCropAndPadToSquare": {
+        "output_size": at_least(1),
+        "scale_min": POSITIVE,
+        "scale_max": POSITIVE,
+        "pad_value": HonouredWhen(
+            lambda values: len(values) in (0, 3) and all(0 <= value <= 255 for value in values),
+            "must have three values between 0 and 255, or none",
+        ),
+        "half_pixel_centers": HONOURED,
+    },
     "Optimizer": {
         "rms_prop_optimizer": HONOURED,
         "momentum_optimizer": HONOURED,
@@ -111,6 +125,7 @@ _TRAINING: VerdictTable = {
         "exponential_decay_learning_rate": HONOURED,
         "manual_step_learning_rate": HONOURED,
         "cosine_decay_learning_rate": HONOURED,
+        "polynomial_decay_learning_rate": HONOURED,
     },
     "ConstantLearningRate": {"learning_rate": at_least(0)},
     "ExponentialDecayLearningRate": {
@@ -134,6 +149,14 @@ _TRAINING: VerdictTable = {
         "warmup_learning_rate": at_least(0),
         "warmup_steps": HONOURED,
         "hold_base_rate_steps": HONOURED,
+        "phase": HONOURED,
+    },
+    "PolynomialDecayLearningRate": {
+        "learning_rate_base": at_least(0),
+        "total_steps": at_least(1),
+        "power": POSITIVE,
+        "warmup_learning_rate": at_least(0),
+        "warmup_steps": HONOURED,
     },
 }
 
@@ -178,6 +201,7 @@ _DATA: VerdictTable = {
         "external_input_reader": Refused("use tf_record_input_reader"),
         "sample_from_datasets_weights": Refused("all records are drawn alike"),
         "expand_labels_hierarchy": Refused("each box has one class"),
+        "skip_crowd": HONOURED,
     },
     "TFRecordInputReader": {"input_path": HONOURED},
 }

@@ -16,8 +16,10 @@ from efficientdet.protos import (
     losses_pb2,
     multiscale_anchor_generator_pb2,
     optimizer_pb2,
+    post_processing_pb2,
     preprocessor_pb2,
     ssd_pb2,
+    train_pb2,
 )
 from efficientdet.verdicts import VERDICTS
 from efficientdet.verdicts.run import RESTORE_TYPES
@@ -40,18 +42,27 @@ def test_every_alternative_that_is_not_refused_has_a_builder(name: str) -> None:
     assert set(table) == honoured
 
 
-@pytest.mark.parametrize(
-    ("enum", "table"),
-    [
-        (hyperparams_pb2.Hyperparams.Activation, hyperparams.ACTIVATIONS),
-        (ssd_pb2.SsdFeatureExtractor.Endpoints, model.ENDPOINTS),
-        (multiscale_anchor_generator_pb2.MultiscaleAnchorGenerator.AnchorOrder, model.ANCHOR_ORDERS),
-        (multiscale_anchor_generator_pb2.MultiscaleAnchorGenerator.StrideRule, model.STRIDE_RULES),
-    ],
-    ids=["activation", "endpoints", "anchor order", "stride rule"],
-)
-def test_every_value_of_an_enum_has_an_entry(enum: Any, table: dict[int, Any]) -> None:
-    assert set(table) == set(enum.values())
+_Suppression = post_processing_pb2.BatchNonMaxSuppression
+_Multiscale = multiscale_anchor_generator_pb2.MultiscaleAnchorGenerator
+_ENUMS: dict[str, tuple[Any, dict[int, Any]]] = {
+    "activation": (hyperparams_pb2.Hyperparams.Activation, hyperparams.ACTIVATIONS),
+    "endpoints": (ssd_pb2.SsdFeatureExtractor.Endpoints, model.ENDPOINTS),
+    "anchor order": (_Multiscale.AnchorOrder, model.ANCHOR_ORDERS),
+    "stride rule": (_Multiscale.StrideRule, model.STRIDE_RULES),
+    "mask": (losses_pb2.WeightedSmoothL1LocalizationLoss.Mask, losses.MASKS),
+    "iou loss": (losses_pb2.IouLoss.Kind, losses.IOU_KINDS),
+    "normalizer": (ssd_pb2.Ssd.LossNormalizer, losses.NORMALIZERS),
+    "candidates": (_Suppression.Candidates, postprocessing.CANDIDATES),
+    "clip window": (_Suppression.ClipWindow, postprocessing.CLIP_WINDOWS),
+    "weights to restore": (train_pb2.CheckpointWeights, weights._COPIES),
+    "phase": (optimizer_pb2.CosineDecayLearningRate.Phase, optimizer.PHASES),
+}
+
+
+@pytest.mark.parametrize("name", _ENUMS)
+def test_every_value_of_an_enum_has_an_entry(name: str) -> None:
+    enum, table = _ENUMS[name]
+    assert {enum.Name(value) for value in table} == set(enum.keys())
 
 
 def test_score_converters_are_those_that_the_verdicts_accept() -> None:

@@ -143,6 +143,6 @@ def test_a_misspelt_field_is_named_with_its_place(tmp_path: Path, capsys: pytest
 
 
 def test_missing_data_is_an_error_before_tensorflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    zoo = Path(__file__).resolve().parents[2] / "pipelines" / "efficientdet_d0_coco.config"
+    zoo = Path(__file__).resolve().parents[2] / "pipelines" / "tfod_d0_coco.config"
     assert train.main([f"--pipeline_config_path={zoo}", f"--model_dir={tmp_path}"]) == 2
     assert "train_input_reader.label_map_path" in capsys.readouterr().err

@@ -159,3 +159,18 @@ def test_a_sliver_survives_the_smallest_scale():
     )
     assert result.image.shape == (32, 32, 3)
     assert result.image.numpy()[0, :3].any()  # 3.2 x 0.064 pixels become 3 x 1
+
+
+def test_padding_in_a_colour_and_half_pixel_centers():
+    example = _example(8, 8, [(0.0, 0.0, 1.0, 1.0)])
+    scale = functools.partial(
+        random_scale_crop_and_pad_to_square,
+        example, tf.constant([0, 0]), output_size=8, scale_min=0.5, scale_max=0.5, pad_value=(123.5, 0.0, 7.0),
+    )  # fmt: skip
+    for half_pixel_centers in (False, True):
+        image = scale(half_pixel_centers=half_pixel_centers).image.numpy()
+        np.testing.assert_array_equal(image[4:], np.broadcast_to(np.float32([123.5, 0, 7]), (4, 8, 3)))
+        np.testing.assert_array_equal(image[:, 4:], np.broadcast_to(np.float32([123.5, 0, 7]), (8, 4, 3)))
+        pixels = example.image.numpy().astype(np.float32)
+        expected = pixels.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3)) if half_pixel_centers else pixels[::2, ::2]
+        np.testing.assert_allclose(image[:4, :4], expected, atol=1e-3)

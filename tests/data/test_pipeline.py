@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.data.augmentation import random_horizontal_flip, random_scale_crop_and_pad_to_square
-from efficientdet.data.label_map import Label, LabelMap
 from efficientdet.data.pipeline import InputPipeline, ReaderSettings
 from efficientdet.data.preprocessing import KeepAspectRatio, Preprocessor
 from efficientdet.data.records import RecordParser
@@ -186,6 +185,24 @@ def test_truth_is_padded_and_moved_into_the_input(make):
     np.testing.assert_allclose(batch.targets.box_codes[3, 0], expected.sum(axis=0), atol=1e-6)
 
 
+def test_crowds_can_be_left_out_of_training_but_not_of_evaluation(make, tmp_path, encode_record, write_tfrecord):
+    boxes = [(0.1, 0.1, 0.5, 0.6), (0.2, 0.2, 0.9, 0.9), (0.3, 0.3, 0.4, 0.4)]
+    crowds = encode_record(boxes, object__is_crowd=[0, 1, 0], object__area=[10.0, 20.0, 30.0])
+    path = write_tfrecord(tmp_path / "x", [crowds, encode_record(boxes[:1], object__is_crowd=[1])])
+    reading = {"files": [path], "batch_size": 2, "augmentations": (), "shuffle": False}
+    for skip_crowd in (False, True):
+        pipeline = make(**reading, skip_crowd=skip_crowd)
+        trained, evaluated = next(iter(pipeline.train_dataset())), next(iter(pipeline.eval_dataset()))
+        np.testing.assert_array_equal(evaluated.ground_truth.count, [3, 1])
+        np.testing.assert_array_equal(evaluated.ground_truth.is_crowd[0, :3], [False, True, False])
+        truth = trained.ground_truth
+        np.testing.assert_array_equal(truth.count, [2, 0] if skip_crowd else [3, 1])
+        np.testing.assert_array_equal(trained.targets.classes[:, 0], truth.count)
+        if skip_crowd:
+            np.testing.assert_array_equal(truth.areas[0, :3], [10, 30, 0])
+            np.testing.assert_allclose(truth.boxes[0, 1], evaluated.ground_truth.boxes[0, 2])
+
+
 def test_more_boxes_than_rows_are_told_and_cut(make, caplog):
     with caplog.at_level(logging.WARNING):
         batch = next(iter(make(max_number_of_boxes=2, batch_size=12).eval_dataset()))
@@ -211,7 +228,7 @@ def test_no_function_holds_an_op_that_makes_determinism_serial(make):
     from tensorflow.python.framework import op_def_registry
 
     harmless = {"Assert", "If", "PartitionedCall", "StatefulPartitionedCall", "While"}
-    for dataset in (make(max_number_of_boxes=2).train_dataset(), make().eval_dataset()):
+    for dataset in (make(max_number_of_boxes=2, skip_crowd=True).train_dataset(), make().eval_dataset()):
         graph = tf.compat.v1.GraphDef.FromString(dataset._as_serialized_graph().numpy())
         assert len(graph.library.function) > 3
         for function in graph.library.function:
@@ -266,32 +283,3 @@ def test_under_a_strategy_the_global_batch_is_split(make):
     batches = [next(iterator) for iterator in [iter(distributed)] for _ in range(3)]
     rows = [part for batch in batches for part in strategy.experimental_local_results(batch.source_ids)]
     assert [int(source_id) for part in rows for source_id in part.numpy()] == expected
-
-
-def test_bccd_through_the_real_assigner(shared, tmp_path):
-    """The whole way of real pictures, with anchors of D0."""
-    from efficientdet.cli.create_tfrecord import main
-    from efficientdet.ops.box_coder import BoxScales
-    from efficientdet.ops.targets import TargetAssigner
-
-    arguments = f"--format voc --split test --output_path {tmp_path}/x --label_map_path {tmp_path}/map.pbtxt --input"
-    assert main([*arguments.split(), str(shared / "data" / "bccd")]) == 0
-    with np.load(shared / "fixtures" / "tfod_d0_parity.npz") as recorded:
-        anchors = recorded["anchors"]
-    pipeline = InputPipeline(
-        [str(tmp_path / "x")],
-        parse=RecordParser(LabelMap((Label(1, "Platelets"), Label(2, "RBC"), Label(3, "WBC"))), num_classes=3),
-        preprocessor=Preprocessor(KeepAspectRatio(512, 512), mean=(127,) * 3, stddev=(128,) * 3),
-        assign_targets=TargetAssigner(
-            anchors, scales=BoxScales(10, 10, 5, 5), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
-        ),
-        batch_size=8,
-        settings=ReaderSettings(**_READING),
-    )
-    counts, matched = 0, 0
-    for batch in pipeline.eval_dataset():
-        counts += int(tf.reduce_sum(batch.ground_truth.count))
-        matched += int(tf.math.count_nonzero(batch.targets.classes >= 0))
-        assert np.isfinite(batch.targets.box_codes).all()
-    assert (pipeline.num_records, counts) == (72, 945)
-    assert matched > 945

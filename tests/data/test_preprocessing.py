@@ -124,3 +124,38 @@ def test_boxes_follow_the_picture_into_the_padded_frame():
 def test_settings_that_make_no_sense(mean, stddev):
     with pytest.raises(ValueError, match="3 values"):
         Preprocessor(FixedShape(8, 8), mean=mean, stddev=stddev)
+
+
+def test_half_pixel_centers_sample_as_tensorflow_2():
+    row = np.float32([0, 10, 40, 90])[np.newaxis, :, np.newaxis].repeat(3, axis=2)
+    halved = resize_bilinear(row[np.newaxis], tf.constant([1, 2]), half_pixel_centers=True)
+    np.testing.assert_allclose(halved[0, 0, :, 0], [5, 65])  # between two pixels each
+    np.testing.assert_allclose(resize_bilinear(row[np.newaxis], tf.constant([1, 2]))[0, 0, :, 0], [0, 40])
+    picture = np.random.default_rng(0).integers(0, 256, (31, 50, 3), np.uint8)
+    for size in ((64, 100), (17, 23)):
+        np.testing.assert_array_equal(
+            resize_bilinear(picture[np.newaxis], tf.constant(size), half_pixel_centers=True)[0],
+            tf.image.resize(picture, size),
+        )
+    stretch = Preprocessor(FixedShape(17, 23, half_pixel_centers=True), mean=(0, 0, 0), stddev=(1, 1, 1))
+    np.testing.assert_allclose(stretch(picture)[0], tf.image.resize(picture, (17, 23)), atol=1e-5)
+
+
+def test_sizes_are_rounded_or_truncated():
+    # 13 x 16 into 24: a factor of 1.5 makes 19.5; 1 x 100 into 24 is less than a pixel high.
+    for size, rounded, truncated in (((13, 16), (20, 24), (19, 24)), ((1, 100), (1, 24), (1, 24))):
+        for truncate, expected in ((False, rounded), (True, truncated)):
+            resize = KeepAspectRatio(24, 24, truncate_size=truncate)
+            np.testing.assert_array_equal(resize.resized(tf.constant(size)), expected)
+
+
+def test_parity_with_automl(shared):
+    resize = KeepAspectRatio(512, 512, half_pixel_centers=True, truncate_size=True)
+    mean, stddev = np.array([0.485, 0.456, 0.406]) * 255, np.array([0.229, 0.224, 0.225]) * 255
+    with np.load(shared / "fixtures" / "automl_d0.npz") as recorded:
+        inputs, true_size = Preprocessor(resize, mean=mean, stddev=stddev)(recorded["e2e_image"])
+        expected, (scale,) = recorded["e2e_preprocessed__rowcol_every4"][0], recorded["e2e_scale"]
+    np.testing.assert_array_equal(true_size, [384, 512])
+    assert 1 / scale == pytest.approx(512 / 500, rel=1e-6)
+    np.testing.assert_allclose(inputs[::4, ::4], expected, rtol=1e-4, atol=1e-5)
+    assert not inputs[384:].numpy().any()

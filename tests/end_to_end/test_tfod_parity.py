@@ -81,7 +81,7 @@ def test_losses_of_our_own_predictions(
 ) -> None:
     inputs, _ = experiment.preprocessor.preprocess_batch(tf.constant(loss_record["images"]))
     targets = _targets(experiment, loss_record, kind)
-    loss = build_loss(experiment.config)
+    loss = build_loss(experiment.config, experiment.anchors, experiment.preprocessor.input_size)
     localization, classification = loss(
         model(inputs, training=False), targets, tf.maximum(loss.num_matched(targets), 1.0)
     )

@@ -71,6 +71,9 @@ class _Loss:
     def num_matched(self, targets: Targets) -> tf.Tensor:
         return tf.reduce_sum(targets.box_weights)
 
+    def normalizer(self, num_matched: tf.Tensor) -> tf.Tensor:
+        return tf.maximum(num_matched, 1.0)
+
     def __call__(
         self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:

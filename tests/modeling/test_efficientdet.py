@@ -113,3 +113,24 @@ def test_checkpoint_paths_are_attribute_paths(tmp_path: Path) -> None:
     other = build_published("lite0", num_classes=4, seed=7)
     tf.train.Checkpoint(model=other).read(path).assert_consumed()
     np.testing.assert_array_equal(other.backbone.stem.kernel, model.backbone.stem.kernel)
+
+
+@pytest.mark.parametrize("size", ["d0", "lite0"])
+def test_no_more_than_two_gradients_are_added_at_once(size: str) -> None:
+    """Three and more would be added in an order that depends on the threads' timing, see `layers.fan_out`."""
+    model = build_published(size, num_classes=2, survival_probability=1.0)
+    variables = model.trainable_variables
+
+    @tf.function(autograph=False)
+    def gradients(inputs: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            predictions = model(inputs, training=True)
+            # The sum of all L2 terms has a hundred inputs; but its gradient is handed to each of them unchanged.
+            loss = tf.reduce_sum(predictions.class_logits) + tf.reduce_sum(predictions.box_codes)
+            loss += model.regularization_loss()
+        return tape.gradient(loss, variables)
+
+    graph = gradients.get_concrete_function(tf.TensorSpec([1, 128, 128, 3])).graph
+    sums = [len(op.inputs) for op in graph.get_operations() if op.type == "AddN"]
+    assert sums.count(2) > 100
+    assert [count for count in sums if count > 2] == [len(model.losses)]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from efficientdet.modeling.efficientnet import EfficientNet, block_specs, endpoint_blocks, round_filters
+from efficientdet.modeling.hyperparams import BackboneDecay
 from efficientdet.modeling.scaling import BACKBONES
 
 
@@ -83,6 +84,31 @@ def test_settings_are_checked() -> None:
     for survival in (0.0, 1.5):
         with pytest.raises(ValueError, match="survival_probability"):
             EfficientNet("b0", survival_probability=survival)
+
+
+@pytest.mark.parametrize(
+    ("decay", "kinds"),
+    [
+        (BackboneDecay(), {"kernel", "squeeze_excite/bias"}),
+        (BackboneDecay(2e-5, depthwise_kernels=True, squeeze_excite_biases=False), {"kernel", "depthwise_kernel"}),
+        (BackboneDecay(0.0, depthwise_kernels=True), set()),
+    ],
+)
+def test_what_decays(decay: BackboneDecay, kinds: set[str]) -> None:
+    backbone = EfficientNet("b0", levels=(2,), decay=decay)
+    for variable in backbone.trainable_weights:
+        variable.assign(tf.ones_like(variable))
+    with tf.GradientTape() as tape:
+        loss = tf.add_n(backbone.losses) if kinds else tf.zeros([])
+    for variable, gradient in zip(
+        backbone.trainable_weights, tape.gradient(loss, backbone.trainable_weights), strict=True
+    ):
+        kind = variable.name.removesuffix(":0").split("/")
+        name = "/".join(("squeeze_excite", kind[-1])) if kind[-1] == "bias" else kind[-1]
+        if name in kinds:
+            np.testing.assert_allclose(gradient, np.full(variable.shape, decay.l2_weight), rtol=1e-6)
+        else:
+            assert gradient is None, variable.name
 
 
 def test_stochastic_depth_rates_are_those_of_tfod() -> None:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tf_keras as keras
 
@@ -75,3 +77,53 @@ def test_batch_norm_follows_its_settings() -> None:
     function = tf.function(lambda: layer(x, training=True), autograph=False)
     kinds = {op.type for op in function.get_concrete_function().graph.get_operations()}
     assert "FusedBatchNormV3" in kinds
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("separable", [True, False])
+def test_a_shared_convolution_is_the_layer_on_each_map(separable: bool, use_bias: bool) -> None:
+    if separable:
+        layer = layers.separable_conv2d(3, 5, 3, depthwise=_NORMAL, pointwise=_NORMAL, use_bias=use_bias, name="s")
+    else:
+        layer = layers.conv2d(3, 5, 3, kernel=_NORMAL, use_bias=use_bias, name="c")
+    if use_bias:
+        layer.bias.assign([1.0, 2.0, 3.0, 4.0, 5.0])
+    maps = [tf.random.stateless_normal([2, side, side + 1, 3], [side, 0]) for side in (1, 2, 3, 7)]
+
+    def outputs_and_gradients(convolve: Callable) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            outputs = convolve(layer, maps)
+            loss = tf.add_n([tf.reduce_sum(tf.sin(output)) for output in outputs])
+        return outputs, tape.gradient(loss, [*layer.trainable_weights, *maps])
+
+    plain = outputs_and_gradients(lambda layer, maps: [layer(x) for x in maps])
+    shared = outputs_and_gradients(layers.convolve_each)
+    for output, expected in zip(shared[0], plain[0], strict=True):
+        np.testing.assert_array_equal(output, expected)
+    for gradient, expected in zip(shared[1], plain[1], strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("strides", 2), ("dilation_rate", 2), ("padding", "valid"), ("activation", "relu")]
+)
+def test_a_shared_convolution_must_be_a_plain_one(setting: str, value: int | str) -> None:
+    layer = keras.layers.Conv2D(5, 3, **({"padding": "same"} | {setting: value}), name="conv")
+    layer.build((None, None, None, 3))
+    with pytest.raises(ValueError, match="conv must have stride 1, no dilation, SAME padding and no activation"):
+        layers.convolve_each(layer, [tf.zeros([1, 4, 4, 3])])
+
+
+def test_the_gradients_of_a_fan_out_are_added_in_one_order() -> None:
+    # In float32, 1e8 + 1 is 1e8: the sum from the last use to the first is 1, any other start makes it 0.
+    factors = [1.0, -1e8, 1e8]
+
+    @tf.function(autograph=False)
+    def gradient(value: tf.Tensor) -> tf.Tensor:
+        return tf.gradients([x * factor for x, factor in zip(layers.fan_out(value, 3), factors, strict=True)], value)
+
+    for _ in range(3):
+        assert float(gradient(tf.constant(2.0))[0]) == 1.0
+    (alone,) = layers.fan_out(tf.constant(3.0), 1)
+    assert float(alone) == 3.0

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import tensorflow as tf
 
 from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.weights import tfod
+from efficientdet.weights.files import open_contents
+from efficientdet.weights.variables import variables_by_path
 
 _BACKBONE_LAYERS = {
     "expand_conv2d": "expand",
@@ -24,8 +26,6 @@ _BACKBONE_LAYERS = {
     "stem_bn": "stem_norm",
 }
 _TOWERS = {"Box": "boxes", "Class": "classes"}
-_CONV_AND_NORM = ("conv", "norm")
-_SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def our_name(tfod_name: str) -> str | None:
@@ -60,47 +60,6 @@ def our_name(tfod_name: str) -> str | None:
     raise ValueError(f"what is {tfod_name}?")
 
 
-def checkpoint_names(model: EfficientDet, layer_map: dict[str, str]) -> dict[str, str]:
-    """Our variable name -> key in a TFOD checkpoint of the same model, for every variable.
-
-    Args:
-      model: D0.
-      layer_map: position in the checkpoint -> name, of the backbone's layers.
-    """
-    layers = {str(our_name(f"{layer}/x")).removesuffix("/x"): number for number, layer in layer_map.items()}
-    nodes = [node.name for node in (*model.fpn._plan.extra, *model.fpn._plan.nodes)]
-    return {name: _checkpoint_name(name, layers, nodes) + _SUFFIX for name in variables(model)}
-
-
-def _checkpoint_name(name: str, layers: dict[str, str], nodes: list[str]) -> str:
-    part, place, *rest = name.split("/")
-    if part == "backbone":
-        layer, variable = name.removeprefix("backbone/").rsplit("/", 1)
-        return f"model/_feature_extractor/_efficientnet/layer_with_weights-{layers['backbone/' + layer]}/{variable}"
-    if part == "fpn":
-        bifpn, node = "model/_feature_extractor/_bifpn_stage", nodes.index(place)
-        if rest[0] == "fusion":
-            return f"{bifpn}/node_combine_op/{node}/bifpn_combine_weights"
-        if rest[0] == "input_0" or place == "P6":
-            layer, variable = rest[-2:]
-            return f"{bifpn}/node_input_blocks/{node}/0/1/{_CONV_AND_NORM.index(layer)}/{variable}"
-        return f"{bifpn}/node_post_combine_block/{node}/{1 + _CONV_AND_NORM.index(rest[0])}/{rest[1]}"
-    layer, variable = rest
-    kind, *numbers = layer.split("_")
-    if kind == "conv":
-        tower = {"boxes": "Box", "classes": "Class"}[place]
-        return f"model/_box_predictor/_head_scope_conv_layers/{tower}PredictionTower/{numbers[0]}/{variable}"
-    if kind == "norm":
-        tower = {"boxes": "box_encodings", "classes": "class_predictions_with_background"}[place]
-        level, number = numbers
-        return f"model/_box_predictor/_base_tower_layers_for_heads/{tower}/{level}/{3 * int(number) + 1}/{variable}"
-    head = {
-        "boxes": "_box_prediction_head/_box_encoder_layers",
-        "classes": "_prediction_heads/class_predictions_with_background/_class_predictor_layers",
-    }[place]
-    return f"model/_box_predictor/{head}/0/{variable}"
-
-
 def variables(model: EfficientDet) -> dict[str, tf.Variable]:
     """All variables by name."""
     return {variable.name.removesuffix(":0"): variable for variable in model.weights}
@@ -109,9 +68,10 @@ def variables(model: EfficientDet) -> dict[str, tf.Variable]:
 def recorded_d0(shared: Path) -> EfficientDet:
     """D0 with the weights of the recorded run, and stochastic depth off."""
     model = build_published("d0", survival_probability=1.0)
-    layer_map = json.loads((shared / "facts/tfod_d0_layer_with_weights_map.json").read_text())
-    reader = tf.train.load_checkpoint(str(shared / "fixtures/tfod_d0_ckpt/ckpt-0"))
-    ours = variables(model)
-    for name, key in checkpoint_names(model, layer_map).items():
-        ours[name].assign(reader.get_tensor(key))
+    contents = open_contents(shared / "fixtures" / "tfod_d0_ckpt")
+    layout = tfod.detect_layout(contents)
+    assert layout is not None
+    origins = layout.origins(contents, model)
+    for path, variable in variables_by_path(model).items():
+        variable.assign(contents.read(origins[path].keys[0]))
     return model

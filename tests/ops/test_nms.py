@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,32 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from efficientdet.ops import nms
-from efficientdet.ops.nms import NmsSettings, Selection, class_nms, class_nms_loop
+from efficientdet.ops.candidates import Selection
+from efficientdet.ops.nms import NmsSettings, class_nms, class_nms_loop
+from tests.ops.pictures import (
+    EVERYWHERE,
+    LEFT,
+    LEFT_MOVED,
+    RIGHT,
+    Row,
+    as_rows,
+    crowded_pictures,
+    gather_from,
+    one_picture,
+    visible_in,
+)
 
 USUAL = NmsSettings(score_threshold=0.05, iou_threshold=0.5, max_detections_per_class=10, max_total_detections=10)
-EVERYWHERE = np.array([-np.inf, -np.inf, np.inf, np.inf], np.float32)
 
 
 def plain_nms(
     boxes: np.ndarray, scores: np.ndarray, settings: NmsSettings, windows: np.ndarray | None = None
-) -> list[list[tuple[int, int, float]]]:
+) -> list[list[Row]]:
     """(anchor, class, score) of each picture's detections: one TensorFlow suppression for each class, then a sort."""
     detections = []
     for picture in range(len(boxes)):
-        ymin, xmin, ymax, xmax = EVERYWHERE if windows is None else windows[picture]
         rows = []
         for class_row in range(scores.shape[2]):
             anchors = tf.image.non_max_suppression(
@@ -40,25 +50,10 @@ def plain_nms(
             rows += [
                 (anchor, class_row, float(scores[picture, anchor, class_row])) for anchor in anchors.numpy().tolist()
             ]
-        clipped = np.clip(boxes[picture], [ymin, xmin, ymin, xmin], [ymax, xmax, ymax, xmax])
-        visible = (clipped[:, 2] - clipped[:, 0]) * (clipped[:, 3] - clipped[:, 1]) > 0
-        rows = sorted((row for row in rows if windows is None or visible[row[0]]), key=lambda row: -row[2])
+        visible = visible_in(None if windows is None else windows[picture], boxes[picture])
+        rows = sorted((row for row in rows if visible[row[0]]), key=lambda row: -row[2])
         detections.append(rows[: settings.max_total_detections])
     return detections
-
-
-def as_rows(selection: Selection) -> list[list[tuple[int, int, float]]]:
-    """The rows in use; checks that the others are zeros."""
-    rows = []
-    for anchors, classes, scores, count in zip(*(field.numpy() for field in selection), strict=True):
-        for field in (anchors, classes, scores):
-            assert not field[count:].any()
-        rows.append(list(zip(anchors[:count].tolist(), classes[:count].tolist(), scores[:count].tolist(), strict=True)))
-    return rows
-
-
-def gather_from(boxes: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
-    return lambda anchors: tf.gather(boxes, anchors, batch_dims=1)
 
 
 @functools.cache
@@ -86,20 +81,13 @@ def check(
     windows: np.ndarray | None = None,
     candidates: tuple[int, ...] | None = (2048,),
     block: int = 128,
-) -> list[list[tuple[int, int, float]]]:
+) -> list[list[Row]]:
     """Asserts that selection equals the plain loop, and returns it."""
     given_windows = np.tile(EVERYWHERE, [len(boxes), 1]) if windows is None else windows
     select = traced(settings, candidates, block, windows is not None)
     rows = as_rows(select(*map(tf.constant, (boxes, scores, given_windows))))
     assert rows == plain_nms(boxes, scores, settings, windows)
     return rows
-
-
-def one_picture(boxes: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([boxes], np.float32), np.array([scores], np.float32)
-
-
-LEFT, LEFT_MOVED, RIGHT = [0.0, 0.0, 1.0, 0.4], [0.0, 0.1, 1.0, 0.5], [0.0, 0.6, 1.0, 1.0]
 
 
 def test_suppresses_within_a_class_only() -> None:
@@ -166,47 +154,50 @@ SETTINGS = [
 ]
 # Growth into the loop at once, after some attempts, and seldom; blocks of one pair, of some, of all.
 ATTEMPTS = [((1,), 1), ((2, 7), 3), ((5, 20, 60), 8), ((40,), 128), (None, 128)]
-SIDES = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.625, 0.75, 1.0])
 
 
-@st.composite
-def crowded_pictures(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Few distinct sides and scores: boxes coincide, are empty, touch, overlap by just the threshold; scores tie."""
-    pictures, anchors, classes = draw(st.integers(1, 3)), draw(st.integers(0, 24)), draw(st.integers(1, 4))
-    corners = draw(hnp.arrays(np.float32, (2, pictures, anchors, 2), elements=SIDES))
-    scores = st.sampled_from([0.0, 0.05, 0.25, 0.5, 0.75, 0.875])
-    windows = draw(st.none() | hnp.arrays(np.float32, (pictures, 2), elements=SIDES))
-    return (
-        np.concatenate([corners.min(axis=0), corners.max(axis=0)], axis=-1),
-        draw(hnp.arrays(np.float32, (pictures, anchors, classes), elements=scores)),
-        None if windows is None else np.concatenate([np.zeros_like(windows), windows], axis=1),
-    )
+# Every combination is traced, which takes most of the time. Paired, each of the settings and each of the attempts meets
+# one partner in windows and another without.
+ALL_CASES = list(itertools.product(SETTINGS, ATTEMPTS, (True, False)))
+PAIRED_CASES = [(SETTINGS[i], ATTEMPTS[(i + step) % 5], step == 0) for i in range(5) for step in (0, 1)]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(picture=crowded_pictures(), nms_settings=st.sampled_from(SETTINGS), attempt=st.sampled_from(ATTEMPTS))
-def test_equals_the_plain_loop_on_ties_and_coinciding_boxes(
-    picture: tuple, nms_settings: NmsSettings, attempt: tuple[tuple[int, ...] | None, int]
-) -> None:
+@pytest.mark.parametrize(
+    "cases", [pytest.param(PAIRED_CASES, id="paired"), pytest.param(ALL_CASES, id="all", marks=pytest.mark.slow)]
+)
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(picture=crowded_pictures(), data=st.data())
+def test_equals_the_plain_loop_on_ties_and_coinciding_boxes(cases: list, picture: tuple, data: st.DataObject) -> None:
+    nms_settings, attempt, in_windows = data.draw(st.sampled_from(cases))
     boxes, scores, windows = picture
-    check(boxes, scores, nms_settings, windows, *attempt)
+    if in_windows and windows is None:
+        windows = np.tile(EVERYWHERE, [len(boxes), 1])
+    check(boxes, scores, nms_settings, windows if in_windows else None, *attempt)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+OVERLAP_CASES = [
+    (USUAL, (16, 64), 8),
+    (SETTINGS[1], (64, 512), 32),
+    (SETTINGS[3], (2048,), 128),
+    (SETTINGS[4], (16, 64), 8),
+]
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     spread=st.sampled_from([0.01, 0.1, 1.0]),
-    nms_settings=st.sampled_from(SETTINGS),
-    attempt=st.sampled_from([((16, 64), 8), ((64, 512), 32), ((2048,), 128)]),
+    case=st.sampled_from(OVERLAP_CASES),
 )
 def test_equals_the_plain_loop_under_heavy_overlap(
-    seed: int, spread: float, nms_settings: NmsSettings, attempt: tuple[tuple[int, ...], int]
+    seed: int, spread: float, case: tuple[NmsSettings, tuple[int, ...], int]
 ) -> None:
     """Clusters of boxes around three places: long chains of suppression, many suppressed for each survivor."""
     rng = np.random.default_rng(seed)
     centers = rng.choice(rng.uniform(0.2, 0.8, [3, 2]), [2, 300]) + rng.normal(0, spread, [2, 300, 2])
     sizes = rng.uniform(0.1, 0.4, [2, 300, 2])
     boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=-1).astype(np.float32)
+    nms_settings, *attempt = case
     check(boxes, rng.uniform(0, 1, [2, 300, 5]).astype(np.float32), nms_settings, None, *attempt)
 
 

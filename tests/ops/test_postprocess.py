@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,44 @@ def test_clips_to_the_picture_and_leaves_the_padding_out() -> None:
     np.testing.assert_allclose(detections.boxes[0, 1], [0, 0, 0.5, 0.5], atol=1e-6)
     np.testing.assert_array_equal(detections.boxes[0, 2:], np.zeros([98, 4]))
     assert [field.dtype for field in detections] == [tf.float32, tf.float32, tf.int32, tf.int32, tf.int32]
+
+
+# Of two anchors over the lower border of a picture that fills the upper half, the second lies in the padding.
+_CLIPPED = {
+    "picture": ([[0.5, 0.0, 1.0, 1.0]], [0]),
+    "input": ([[0.5, 0.0, 1.5, 1.0], [1.0, 0.0, 2.0, 0.5]], [0, 1]),
+    "unclipped": ([[0.5, -0.5, 1.5, 1.5], [1.0, 0.0, 2.25, 0.5]], [0, 1]),
+}
+
+
+@pytest.mark.parametrize("nms", [TFOD.nms, TFOD.nms._replace(soft_sigma=0.25)], ids=["hard", "soft"])
+@pytest.mark.parametrize("clip_window", _CLIPPED)
+def test_where_boxes_are_clipped(clip_window: Any, nms: NmsSettings) -> None:
+    anchors = np.array([[0.25, -0.5, 0.75, 1.5], [0.5, 0.0, 1.125, 0.5]], np.float32)
+    settings = TFOD._replace(clip_window=clip_window, nms=nms, score_converter="identity")
+    predictions = Predictions(tf.constant([[[0.75], [0.5]]]), tf.zeros([1, 2, 4]))
+    detections = decode_detections(predictions, anchors, tf.constant([[256, 512]]), settings)
+    boxes, rows = _CLIPPED[clip_window]
+    assert detections.anchors[0, : detections.count[0]].numpy().tolist() == rows
+    np.testing.assert_allclose(detections.boxes[0, : detections.count[0]], boxes, atol=1e-6)
+    np.testing.assert_array_equal(detections.boxes[0, len(rows) :], 0)
+
+
+def test_an_unknown_window_is_named() -> None:
+    predictions = Predictions(tf.zeros([1, 1, 1]), tf.zeros([1, 1, 4]))
+    settings = TFOD._replace(clip_window="padding")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="clip_window is 'padding', must be 'picture', 'input' or 'unclipped'"):
+        decode_detections(predictions, np.zeros([1, 4], np.float32), tf.constant([[512, 512]]), settings)
+
+
+def test_inclusive_pixels_are_those_of_the_input() -> None:
+    # One input pixel of 512 apart: as inclusive they are 2 x 2 and 2 x 2 pixels that share a column, IoU 2 / 6.
+    pixel = 1 / 512
+    anchors = np.array([[0, 0, pixel, pixel], [0, pixel, pixel, 2 * pixel]], np.float32)
+    settings = IDENTITY._replace(nms=TFOD.nms._replace(soft_sigma=0.25, inclusive_pixels=True))
+    predictions = Predictions(tf.constant([[[0.75], [0.5]]]), tf.zeros([1, 2, 4]))
+    detections = decode_detections(predictions, anchors, tf.constant([[256, 512]]), settings)
+    np.testing.assert_allclose(detections.scores[0, :2], [0.75, 0.5 * np.exp(-2 / 9)], rtol=1e-6)
 
 
 def test_suppression_sees_unclipped_boxes() -> None:

@@ -63,6 +63,18 @@ def test_without_boxes_all_is_background() -> None:
     np.testing.assert_array_equal(targets.box_codes, np.zeros([4, 4]))
 
 
+def test_boxes_are_cut_off_at_a_limit() -> None:
+    whole = [[0.5, 0.5, 1.0, 1.0], [0.95, 0.2, 1.0, 0.3]]
+    targets = assign(whole, [7, 2], [1.0, 1.0], clip_to=(0.9, 0.95))
+    # The second lies beyond the limit; it would have been forced onto the third anchor.
+    np.testing.assert_array_equal(targets.classes, [-1, -1, -1, 7])
+    np.testing.assert_array_equal(targets.box_weights, [0, 0, 0, 1])
+    expected = [(0.7 - 0.75) / 0.5 * 10, (0.725 - 0.75) / 0.5 * 10, 5 * np.log(0.8), 5 * np.log(0.9)]
+    np.testing.assert_allclose(targets.box_codes[3], expected, atol=1e-5)
+    np.testing.assert_array_equal(assign(whole, [7, 2], [1.0, 1.0]).classes, [-1, -1, 2, 7])
+    assert np.isfinite(targets.box_codes).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -118,3 +130,25 @@ def test_parity_with_tfod(shared: Path, variant: str, picture: int) -> None:
     np.testing.assert_array_equal(targets.class_weights, recorded["cls_weights"][picture])
     np.testing.assert_array_equal(targets.box_weights, recorded["reg_weights"][picture])
     np.testing.assert_allclose(targets.box_codes[::16], recorded["reg_targets__every16"][picture], atol=1e-6)
+
+
+@pytest.mark.parametrize("picture", [0, 1])
+def test_parity_with_automl(shared: Path, picture: int) -> None:
+    anchors = generate_anchors(
+        (512, 512), min_level=3, max_level=7, anchor_scale=4.0, aspect_ratios=[1.0, 2.0, 0.5], scales_per_octave=3,
+        order="scale_major", strides="exact",
+    )  # fmt: skip
+    with np.load(shared / "fixtures" / "automl_d0.npz") as recorded:
+        boxes, ids = recorded[f"gt_boxes_{picture}"], recorded[f"gt_classes_{picture}"][:, 0]
+        classes = np.concatenate([recorded[f"cls_targets_{level}"][picture].reshape(-1) for level in range(3, 8)])
+        codes = np.concatenate([recorded[f"box_targets_{level}"][picture].reshape(-1, 4) for level in range(3, 8)])
+        matched = int(recorded[f"num_positives_{picture}"])
+    settings = {**SETTINGS, "scales": BoxScales(1.0, 1.0, 1.0, 1.0)}
+    targets = TargetAssigner(anchors, **settings)(
+        tf.constant(boxes / 512), tf.constant(ids - 1, tf.int32), tf.ones([len(boxes)])
+    )
+    np.testing.assert_array_equal(targets.classes, classes)
+    np.testing.assert_array_equal(targets.box_weights, classes >= 0)
+    np.testing.assert_array_equal(targets.class_weights, np.ones(len(classes)))
+    np.testing.assert_allclose(targets.box_codes, codes, atol=1e-5)
+    assert np.count_nonzero(targets.box_weights) == matched == (117, 63)[picture]

@@ -20,7 +20,12 @@ from efficientdet.protos import pipeline_pb2, string_int_label_map_pb2
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PROTOS = _REPOSITORY / "efficientdet" / "protos"
 _GENERATOR = "1.71.2"
-_OWN_MESSAGES = {"SsdFeatureExtractor.Normalization"}
+_OWN_MESSAGES = {
+    "IouLoss",
+    "PolynomialDecayLearningRate",
+    "SsdFeatureExtractor.BackboneRegularization",
+    "SsdFeatureExtractor.Normalization",
+}
 
 
 def test_generated_modules_are_fresh(tmp_path: Path) -> None:

@@ -67,6 +67,9 @@ class SquaredLoss:
     def num_matched(self, targets: Targets) -> tf.Tensor:
         return tf.reduce_sum(targets.box_weights)
 
+    def normalizer(self, num_matched: tf.Tensor) -> tf.Tensor:
+        return tf.maximum(num_matched, 1.0)
+
 
 def make_batch(step: int, batch_size: int = 4) -> Batch:
     """The batch of a step, the same at each call."""

@@ -18,9 +18,6 @@ from efficientdet.training.checkpoints import (
     TrainingCheckpoints,
     checkpoint_step,
     has_checkpoints,
-    resolve_checkpoint,
-    restore_model,
-    restore_parts,
 )
 from efficientdet.training.trainer import Trainer, TrainerSettings
 
@@ -113,7 +110,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     trainer.model.stem.bias.assign([1.0, np.inf, 0.0, 0.0])
     with pytest.raises(TrainingError, match="model/stem/bias is not finite after step 3"):
         _checkpoints(trainer, tmp_path).save()
-    assert resolve_checkpoint(tmp_path) == str(tmp_path / "ckpt-2")
+    assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-2.index"]
 
 
 def test_a_directory_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
@@ -193,96 +190,36 @@ def test_settings_of_the_optimizer_come_from_this_run(tmp_path: Path, caplog: py
     assert "and is 0.5 from here" in caplog.text
 
 
-def test_a_model_is_restored_with_its_weights_or_its_averages(tmp_path: Path) -> None:
-    trainer = _train_and_save(tmp_path, 3, settings=TrainerSettings(average_decay=0.9))
-    model = stubs.TinyModel()
-    assert restore_model(model, tmp_path) == str(tmp_path / "ckpt-3")
-    for one, other in zip(trainer.model.variables, model.variables, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
-    restore_model(model, tmp_path / "ckpt-3.index", averaged=True)
-    with trainer.averaged_weights():
-        for one, other in zip(trainer.model.variables, model.variables, strict=True):
-            np.testing.assert_array_equal(one.numpy(), other.numpy())
-
-
-def test_averages_that_were_not_kept_cannot_be_restored(tmp_path: Path) -> None:
-    _train_and_save(tmp_path, 1)
-    with pytest.raises(CheckpointError, match="holds no moving averages"):
-        restore_model(stubs.TinyModel(), tmp_path, averaged=True)
-
-
-def test_a_checkpoint_of_a_model_alone_is_restored(tmp_path: Path) -> None:
-    source, target = stubs.TinyModel(), stubs.TinyModel()
-    source.stem.bias.assign([1.0, 2.0, 3.0, 4.0])
-    prefix = tf.train.Checkpoint(model=source).write(str(tmp_path / "ckpt-0"))
-    restore_model(target, prefix)
-    np.testing.assert_array_equal(target.stem.bias.numpy(), [1.0, 2.0, 3.0, 4.0])
+def test_a_checkpoint_of_a_model_alone_is_not_resumed(tmp_path: Path) -> None:
+    prefix = tf.train.Checkpoint(model=stubs.TinyModel()).write(str(tmp_path / "ckpt-0"))
     assert checkpoint_step(prefix) == 0
     with pytest.raises(CheckpointError, match="holds no step"):
         _checkpoints(stubs.make_trainer(), tmp_path).restore_latest()
 
 
-def test_parts_are_restored_into_a_model_of_other_classes(tmp_path: Path) -> None:
-    trainer = _train_and_save(tmp_path, 2)
-    model = stubs.TinyModel(classes=5)
-    assert model.norm is not None
-    head = model.class_head.kernel.numpy()
-    restore_parts({"stem": model.stem, "norm": model.norm}, tmp_path)
-    np.testing.assert_array_equal(model.stem.kernel.numpy(), trainer.model.stem.kernel.numpy())
-    for restored, saved in zip(model.norm.variables, trainer.model.norm.variables, strict=True):
-        np.testing.assert_array_equal(restored.numpy(), saved.numpy())
-    np.testing.assert_array_equal(model.class_head.kernel.numpy(), head)
-    with pytest.raises(CheckpointError, match=r"model/class_head/bias is \(16,\) in the file and \(40,\) here"):
-        restore_parts({"class_head": model.class_head}, tmp_path)
-
-
-def test_damage_is_named_when_a_model_is_restored(tmp_path: Path) -> None:
-    _train_and_save(tmp_path, 1)
-    _damage(tmp_path / "ckpt-1", share_kept=0.01)
-    with pytest.raises(CheckpointError, match="ckpt-1 is damaged"):
-        restore_model(stubs.TinyModel(), tmp_path)
-
-
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds no checkpoint"):
-        resolve_checkpoint(tmp_path)
-    with pytest.raises(CheckpointError, match=r"there is no file .*ckpt-9\.index"):
-        resolve_checkpoint(tmp_path / "ckpt-9")
+def test_what_is_no_checkpoint_has_no_step(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "ckpt-9"):
+        with pytest.raises(CheckpointError, match=r"holds no checkpoint|does not exist"):
+            checkpoint_step(path)
     (tmp_path / "ckpt-8.index").write_bytes(b"not an index")
-    with pytest.raises(CheckpointError, match="cannot read checkpoint"):
-        restore_model(stubs.TinyModel(), tmp_path / "ckpt-8")
+    (tmp_path / "ckpt-8.data-00000-of-00001").write_bytes(b"no data")
+    with pytest.raises(CheckpointError, match="ckpt-8 is damaged"):
+        checkpoint_step(tmp_path / "ckpt-8")
 
 
-def test_parts_start_from_the_averages_where_all_were_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    trainer = _train_and_save(tmp_path / "averaged", 3, settings=TrainerSettings(average_decay=0.9))
-    model = stubs.TinyModel(classes=5)
-    with caplog.at_level(logging.INFO):
-        restore_parts({"stem": model.stem, "norm": model.norm}, tmp_path / "averaged")
-    assert "the moving averages of the weights" in caplog.text
-    assert not np.array_equal(model.stem.kernel.numpy(), trainer.model.stem.kernel.numpy())
-    with trainer.averaged_weights():
-        for part in ("stem", "norm"):
-            for one, other in zip(getattr(trainer.model, part).variables, getattr(model, part).variables, strict=True):
-                np.testing.assert_array_equal(one.numpy(), other.numpy())
-    _train_and_save(tmp_path / "plain", 1)
-    with caplog.at_level(logging.INFO):
-        restore_parts({"stem": model.stem}, tmp_path / "plain")
-    assert "the weights as trained, no averages" in caplog.text
+def test_files_that_do_not_tell_their_step_are_of_step_0(tmp_path: Path) -> None:
+    stubs.TinyModel().save_weights(tmp_path / "x.h5")
+    assert checkpoint_step(tmp_path / "x.h5") == 0
 
 
-def test_a_folder_without_tensorflows_list_resolves_to_its_newest(tmp_path: Path) -> None:
+def test_without_tensorflows_list_the_newest_tells_the_step(tmp_path: Path) -> None:
     _train_and_save(tmp_path, 2, 10)
     (tmp_path / "checkpoint").unlink()
-    assert resolve_checkpoint(tmp_path) == str(tmp_path / "ckpt-10")
+    assert checkpoint_step(tmp_path) == 10
 
 
-def test_checkpoints_of_others_are_recognised(tmp_path: Path) -> None:
-    feature_extractor = tf.train.Checkpoint(kernel=tf.Variable(1.0))
-    detection_model = tf.train.Checkpoint(_feature_extractor=feature_extractor)
-    prefix = tf.train.Checkpoint(model=detection_model).write(str(tmp_path / "ckpt-0"))
-    with pytest.raises(CheckpointError, match=r"ckpt-0 is a checkpoint of the TensorFlow Object Detection API, which"):
-        restore_parts({"stem": stubs.TinyModel().stem}, prefix)
-    named = str(tmp_path / "model.ckpt")
-    tf.raw_ops.SaveV2(prefix=named, tensor_names=["stem/kernel"], shape_and_slices=[""], tensors=[tf.zeros([2])])
-    with pytest.raises(CheckpointError, match=r"model\.ckpt is a checkpoint of TensorFlow 1"):
-        restore_model(stubs.TinyModel(), named)
+def test_a_training_of_another_library_is_not_resumed(tmp_path: Path) -> None:
+    detection_model = tf.train.Checkpoint(_feature_extractor=tf.train.Checkpoint(kernel=tf.Variable(1.0)))
+    tf.train.Checkpoint(model=detection_model, step=tf.Variable(3)).write(str(tmp_path / "ckpt-1"))
+    with pytest.raises(CheckpointError, match=r"ckpt-1 is a checkpoint of the TensorFlow Object Detection API, whose"):
+        _checkpoints(stubs.make_trainer(), tmp_path).restore_latest()

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.trainer import TrainerSettings
 from training import stubs
@@ -33,7 +34,7 @@ from training import stubs
 def run(strategy, directory):
     with strategy.scope():
         model = stubs.TinyModel(normalized=False, noise=0.0)
-    settings = TrainerSettings(clip_norm=2.0, average_decay=0.9)
+    settings = TrainerSettings(clip_tensor_norm=1.5, clip_norm=2.0, average_decay=0.9)
     trainer = stubs.make_trainer(model=model, strategy=strategy, settings=settings)
     checkpoints = TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=1)
     checkpoints.restore_latest()
@@ -59,6 +60,31 @@ assert not np.allclose(two[1][0], two[2][0]), "the averages are the weights them
 again = run(strategy, {directory!r} + "/two")
 single = run(tf.distribute.get_strategy(), {directory!r} + "/one")
 for first, second in zip(tf.nest.flatten(again), tf.nest.flatten(single)):
+    np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
+
+
+def heads_gradients(strategy):
+    # Of heads whose convolutions are shared by two levels; every replica sees the same pyramid.
+    with strategy.scope():
+        heads = WeightSharedHeads(
+            4, num_levels=2, num_classes=2, num_anchors=1, settings=HeadSettings(depth=4, num_layers=1)
+        )
+    variables = heads.trainable_variables
+
+    def replica():
+        pyramid = [tf.random.stateless_normal([2, side, side, 4], [side, 1]) for side in (4, 2)]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss = sum(tf.reduce_sum(tf.sin(predictions)) for predictions in heads(pyramid))
+        return tf.distribute.get_replica_context().all_reduce("MEAN", tape.gradient(loss, variables))
+
+    gradients = tf.function(lambda: strategy.run(replica), autograph=False)()
+    return [strategy.experimental_local_results(gradient)[-1] for gradient in gradients]
+
+
+one, two = heads_gradients(tf.distribute.get_strategy()), heads_gradients(strategy)
+assert len(one) == 2 * (2 * 3 + 2 * 2)
+for first, second in zip(one, two):
     np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
 print("replicas agree")
 """

@@ -56,6 +56,28 @@ def test_gradients_are_clipped_by_their_global_norm() -> None:
     np.testing.assert_allclose(variable.numpy(), [-0.6, -0.8], rtol=1e-6)
 
 
+def test_each_gradient_is_clipped_before_all_together() -> None:
+    # Norms 5 and 2 become 2.5 and 2 (the second is within its limit), together sqrt(10.25), then 1.
+    first, second = tf.Variable([0.0, 0.0]), tf.Variable([0.0])
+    optimizer = optimizers.momentum(Constant(1.0), momentum=0.0)
+    optimizers.create_slots(optimizer, [first, second])
+
+    def update(**limits: float) -> list[np.ndarray]:
+        first.assign([0.0, 0.0])
+        second.assign([0.0])
+        gradients = [tf.constant([3.0, 4.0]), tf.constant([2.0])]
+        tf.distribute.get_strategy().run(
+            lambda: optimizers.apply_gradients(optimizer, gradients, [first, second], **limits)
+        )
+        return [-first.numpy(), -second.numpy()]
+
+    for actual, expected in zip(update(clip_tensor_norm=2.5), ([1.5, 2.0], [2.0]), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    norm = np.sqrt(10.25)
+    for actual, expected in zip(update(clip_tensor_norm=2.5, clip_norm=1.0), ([1.5, 2.0], [2.0]), strict=True):
+        np.testing.assert_allclose(actual, np.array(expected) / norm, rtol=1e-6)
+
+
 @pytest.mark.parametrize("clip_norm", [0.0, 5.0, 100.0])
 def test_gradients_within_the_norm_stay(clip_norm: float) -> None:
     variable = tf.Variable([0.0, 0.0])

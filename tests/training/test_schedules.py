@@ -7,6 +7,7 @@ import functools
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from efficientdet.training.schedules import (
     ExponentialDecay,
     InverseTimeDecay,
     ManualStep,
+    PolynomialDecay,
     Schedule,
 )
 
@@ -78,6 +80,41 @@ def test_a_cosine_that_never_decays() -> None:
         assert [float(schedule(step)) for step in range(6)] == [0.0, 0.25, 0.5, 0.5, 0.5, 0.0]
 
 
+def test_a_cosine_from_the_start_by_hand() -> None:
+    # A half cosine of 8 steps from step 0 on: it drops where warm-up and plateau end, and rises again behind step 8.
+    schedule = CosineDecay(
+        1.0, 12, warmup_learning_rate=0.2, warmup_steps=2, hold_base_rate_steps=2, phase="from_start"
+    )
+    expected = {0: 0.2, 1: 0.6, 2: 1.0, 3: 1.0, 4: 0.5, 6: 0.5 - 0.5 * math.sqrt(0.5), 8: 0.0, 12: 0.5, 13: 0.0}
+    assert {step: float(schedule(step)) for step in expected} == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_polynomial_by_hand() -> None:
+    schedule = PolynomialDecay(2.0, 8, power=2.0, warmup_learning_rate=0.5, warmup_steps=2)
+    expected = {0: 0.5, 1: 1.25, 2: 2 * 0.75**2, 4: 0.5, 7: 2 / 64, 8: 0.0, 9: 0.0}
+    assert {step: float(schedule(step)) for step in expected} == pytest.approx(expected, abs=1e-7)
+    line = PolynomialDecay(1.0, 4, power=1.0, warmup_learning_rate=0.0, warmup_steps=0)
+    assert [float(line(step)) for step in range(6)] == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+
+# Batch 128, 100 steps an epoch, 30 epochs: a base rate of .08 per 64 pictures, a warm-up of one epoch.
+_AUTOML_WARMUP: dict[str, Any] = {"warmup_learning_rate": 0.008, "warmup_steps": 100}
+_AUTOML: dict[str, Schedule] = {
+    "cosine": CosineDecay(0.16, 3000, hold_base_rate_steps=0, phase="from_start", **_AUTOML_WARMUP),
+    "polynomial": PolynomialDecay(0.16, 3000, power=0.9, **_AUTOML_WARMUP),
+    "stepwise": ManualStep((100, 1500, 2500), (0.008, 0.16, 0.016, 0.0016), warmup=True),
+}
+
+
+@pytest.mark.parametrize("name", _AUTOML)
+def test_rates_equal_those_of_automl(name: str, shared: Path) -> None:
+    with np.load(shared / "fixtures" / "automl_postprocess_small.npz") as recorded:
+        steps, expected = recorded["lr_steps"], recorded[f"lr_{name}"]
+    actual = [float(_AUTOML[name](tf.constant(step))) for step in steps]
+    # Near its end a cosine is a difference of nearly equal float32 numbers: 1e-7 of the base rate is their precision.
+    np.testing.assert_allclose(actual, expected, rtol=3e-7, atol=0.16e-7)
+
+
 def test_a_staircase_by_hand() -> None:
     schedule = _exponential(8.0, decay_steps=2, decay_factor=0.5, burnin_learning_rate=3.0, burnin_steps=1)
     assert [float(schedule(step)) for step in range(6)] == [3.0, 8.0, 8.0, 4.0, 4.0, 2.0]
@@ -105,7 +142,7 @@ def test_schedules_are_values_that_keras_can_describe() -> None:
 
 
 def test_schedules_work_inside_a_graph() -> None:
-    for schedule in _RECORDED.values():
+    for schedule in (*_RECORDED.values(), *_AUTOML.values()):
         traced = tf.function(schedule, autograph=False)
         assert float(traced(tf.constant(1234, tf.int64))) == pytest.approx(float(schedule(1234)), rel=1e-6)
 
@@ -117,6 +154,14 @@ def test_schedules_work_inside_a_graph() -> None:
         (
             lambda: _cosine(0.1, total_steps=10, warmup_steps=2, warmup_learning_rate=0.2),
             r"learning_rate_base \(0.1\)",
+        ),
+        (
+            lambda: PolynomialDecay(0.1, 10, power=1.0, warmup_learning_rate=0.0, warmup_steps=11),
+            r"total_steps \(10\)",
+        ),
+        (
+            lambda: PolynomialDecay(0.1, 10, power=0.0, warmup_learning_rate=0.0, warmup_steps=0),
+            r"power \(0\) must be positive",
         ),
         (lambda: _exponential(0.1, decay_steps=0, decay_factor=0.5), r"decay_steps \(0\) must be positive"),
         (lambda: ManualStep((1, 2), (0.1, 0.2), warmup=False), "2 boundaries need 3 rates, got 2"),
