@@ -9,7 +9,7 @@ from typing import Any
 
 from efficientdet.builders.choice import choice
 from efficientdet.config import PipelineConfig
-from efficientdet.data import augmentation
+from efficientdet.data.augmentations import geometry
 from efficientdet.data.files import resolve_files
 from efficientdet.data.label_map import LabelMap, read_label_map
 from efficientdet.data.pipeline import Assigner, Augmentation, InputPipeline, ReaderSettings
@@ -22,12 +22,12 @@ _BLACK = (0.0, 0.0, 0.0)
 
 
 def _horizontal_flip(message: preprocessor_pb2.RandomHorizontalFlip) -> Augmentation:
-    return functools.partial(augmentation.random_horizontal_flip, probability=message.probability)
+    return functools.partial(geometry.random_horizontal_flip, probability=message.probability)
 
 
 def _scale_crop_and_pad(message: preprocessor_pb2.RandomScaleCropAndPadToSquare) -> Augmentation:
     return functools.partial(
-        augmentation.random_scale_crop_and_pad_to_square,
+        geometry.random_scale_crop_and_pad_to_square,
         output_size=message.output_size,
         scale_min=message.scale_min,
         scale_max=message.scale_max,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.data.augmentation import random_horizontal_flip, random_scale_crop_and_pad_to_square
+from efficientdet.data.augmentations.geometry import random_horizontal_flip, random_scale_crop_and_pad_to_square
 from efficientdet.data.pipeline import InputPipeline, ReaderSettings
 from efficientdet.data.preprocessing import KeepAspectRatio, Preprocessor
 from efficientdet.data.records import RecordParser

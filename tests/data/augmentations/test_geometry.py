@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Augmentations: geometry by hand, the picture against plain numpy, distribution, determinism, tf.data."""
+"""Geometry by hand, the picture against plain numpy, distribution, determinism, tf.data."""
 
 from __future__ import annotations
 
@@ -11,28 +11,20 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from efficientdet.data.augmentation import random_horizontal_flip, random_scale_crop_and_pad_to_square
-from efficientdet.types import Example
-
-
-def _example(height: int = 6, width: int = 8, boxes=((0.25, 0.0, 0.75, 0.5), (0.0, 0.5, 1.0, 1.0))) -> Example:
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    count = len(boxes)
-    return Example(
-        image=tf.constant(pixels),
-        boxes=tf.reshape(tf.constant(boxes, tf.float32), [-1, 4]),
-        classes=tf.range(count),
-        weights=tf.ones([count]),
-        is_crowd=tf.zeros([count], tf.bool),
-        is_difficult=tf.range(count) > 0,
-        areas=tf.range(count, dtype=tf.float32) + 10,
-        source_id=tf.constant("x"),
-        original_size=tf.constant([height, width]),
-    )
+from efficientdet.data.augmentations.geometry import (
+    random_downscale_to_target_pixels,
+    random_horizontal_flip,
+    random_image_scale,
+    random_rotation90,
+    random_scale_crop_and_pad_to_square,
+    random_self_concat_image,
+    random_vertical_flip,
+)
+from tests.data.augmentations.examples import assert_same, make_example
 
 
 def test_flip_by_hand():
-    example = _example()
+    example = make_example()
     flipped = random_horizontal_flip(example, tf.constant([1, 2]), probability=1.0)
     np.testing.assert_array_equal(flipped.image, example.image.numpy()[:, ::-1])
     np.testing.assert_array_equal(flipped.boxes, [[0.25, 0.5, 0.75, 1.0], [0.0, 0.0, 1.0, 0.5]])
@@ -44,7 +36,7 @@ def test_flip_by_hand():
 def test_flip_happens_as_often_as_asked():
     @tf.function
     def flipped(seed):
-        return random_horizontal_flip(_example(), seed, probability=0.25).boxes[0, 1] > 0
+        return random_horizontal_flip(make_example(), seed, probability=0.25).boxes[0, 1] > 0
 
     share = np.mean([flipped(tf.constant([0, i])).numpy() for i in range(800)])
     assert abs(share - 0.25) < 0.06  # four standard deviations
@@ -71,7 +63,7 @@ def _numpy_resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     scale=st.floats(0.1, 2.0), seed=st.integers(0, 1000),
 )  # fmt: skip
 def test_picture_and_boxes_against_numpy(height, width, output, scale, seed):
-    example = _example(height, width)
+    example = make_example(height, width)
     result = random_scale_crop_and_pad_to_square(
         example, tf.constant([7, seed]), output_size=output, scale_min=scale, scale_max=scale
     )
@@ -93,7 +85,7 @@ def test_picture_and_boxes_against_numpy(height, width, output, scale, seed):
 def test_half_scale_by_hand():
     boxes = [(0.0, 0.0, 1.0, 1.0), (0.5, 0.25, 1.0, 0.5)]
     result = random_scale_crop_and_pad_to_square(
-        _example(8, 8, boxes), tf.constant([0, 0]), output_size=8, scale_min=0.5, scale_max=0.5
+        make_example(8, 8, boxes), tf.constant([0, 0]), output_size=8, scale_min=0.5, scale_max=0.5
     )
     np.testing.assert_allclose(result.boxes, [[0, 0, 0.5, 0.5], [0.25, 0.125, 0.5, 0.25]])
     assert not result.image.numpy()[4:].any()  # black, in raw pixel values
@@ -107,7 +99,7 @@ def test_boxes_outside_the_window_are_dropped_and_the_rest_clipped():
     seen = set()
     for seed in range(20):
         result = random_scale_crop_and_pad_to_square(
-            _example(16, 16, quarters), tf.constant([0, seed]), output_size=16, scale_min=2.0, scale_max=2.0
+            make_example(16, 16, quarters), tf.constant([0, seed]), output_size=16, scale_min=2.0, scale_max=2.0
         )
         boxes = result.boxes.numpy()
         assert ((boxes >= 0) & (boxes <= 1)).all()
@@ -122,7 +114,7 @@ def test_boxes_outside_the_window_are_dropped_and_the_rest_clipped():
 def test_scale_is_uniform():
     @tf.function
     def side(seed):
-        example = _example(40, 40, [(0.0, 0.0, 1.0, 1.0)])
+        example = make_example(40, 40, [(0.0, 0.0, 1.0, 1.0)])
         return random_scale_crop_and_pad_to_square(example, seed, output_size=100, scale_min=0.2, scale_max=0.8).boxes[
             0, 2
         ]
@@ -144,7 +136,7 @@ def test_scale_is_uniform():
 )
 @pytest.mark.parametrize("boxes", [((0.0, 0.0, 0.5, 0.5),), ()])
 def test_alone_and_inside_tf_data_the_same(augment, boxes):
-    example = _example(20, 30, boxes)
+    example = make_example(20, 30, boxes)
     seeds = [(1, i) for i in range(6)]
     inside = tf.data.Dataset.from_tensor_slices(np.int32(seeds)).map(lambda seed: augment(example, seed))
     for seed, element in zip(seeds, inside, strict=True):
@@ -155,14 +147,14 @@ def test_alone_and_inside_tf_data_the_same(augment, boxes):
 
 def test_a_sliver_survives_the_smallest_scale():
     result = random_scale_crop_and_pad_to_square(
-        _example(2, 100), tf.constant([0, 0]), output_size=32, scale_min=0.1, scale_max=0.1
+        make_example(2, 100), tf.constant([0, 0]), output_size=32, scale_min=0.1, scale_max=0.1
     )
     assert result.image.shape == (32, 32, 3)
     assert result.image.numpy()[0, :3].any()  # 3.2 x 0.064 pixels become 3 x 1
 
 
 def test_padding_in_a_colour_and_half_pixel_centers():
-    example = _example(8, 8, [(0.0, 0.0, 1.0, 1.0)])
+    example = make_example(8, 8, [(0.0, 0.0, 1.0, 1.0)])
     scale = functools.partial(
         random_scale_crop_and_pad_to_square,
         example, tf.constant([0, 0]), output_size=8, scale_min=0.5, scale_max=0.5, pad_value=(123.5, 0.0, 7.0),
@@ -174,3 +166,90 @@ def test_padding_in_a_colour_and_half_pixel_centers():
         pixels = example.image.numpy().astype(np.float32)
         expected = pixels.reshape(4, 2, 4, 2, 3).mean(axis=(1, 3)) if half_pixel_centers else pixels[::2, ::2]
         np.testing.assert_allclose(image[:4, :4], expected, atol=1e-3)
+
+
+_SEED = tf.constant([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("augment", "turn", "boxes"),
+    [
+        (random_vertical_flip, lambda pixels: pixels[::-1], [[0.25, 0.0, 0.75, 0.5], [0.0, 0.5, 1.0, 1.0]]),
+        (random_rotation90, np.rot90, [[0.5, 0.25, 1.0, 0.75], [0.0, 0.0, 0.5, 1.0]]),
+    ],
+)
+def test_turned_by_hand(augment, turn, boxes):
+    example = make_example()
+    turned = augment(example, _SEED, probability=1.0)
+    np.testing.assert_array_equal(turned.image, turn(example.image.numpy()))
+    np.testing.assert_array_equal(turned.boxes, boxes)
+    np.testing.assert_array_equal(turned.original_size, [6, 8])
+    assert_same(augment(example, _SEED, probability=0.0), example)
+
+
+def test_a_box_turns_with_its_pixels():
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[1, 6] = 255
+    box = [1 / 4, 6 / 8, 2 / 4, 7 / 8]
+    example = make_example(4, 8, [box])._replace(image=tf.constant(pixels))
+    for augment in (random_horizontal_flip, random_vertical_flip, random_rotation90):
+        example = augment(example, _SEED, probability=1.0)
+        sides = np.tile(example.image.shape[:2], 2)
+        top, left, bottom, right = np.rint(example.boxes[0].numpy() * sides).astype(int)
+        assert (example.image.numpy()[top:bottom, left:right] == 255).all()
+        assert np.count_nonzero(example.image) == 3
+
+
+@pytest.mark.parametrize(
+    ("down", "right", "boxes"),
+    [
+        (0.0, 0.0, [[0.5, 0.0, 1.0, 0.5]]),
+        (1.0, 0.0, [[0.25, 0.0, 0.5, 0.5], [0.75, 0.0, 1.0, 0.5]]),
+        (0.0, 1.0, [[0.5, 0.0, 1.0, 0.25], [0.5, 0.5, 1.0, 0.75]]),
+        (1.0, 1.0, [[y, x, y + 0.25, x + 0.25] for x in (0.0, 0.5) for y in (0.25, 0.75)]),
+    ],
+)
+def test_self_concatenation_by_hand(down, right, boxes):
+    example = make_example(2, 3, [(0.5, 0.0, 1.0, 0.5)])
+    result = random_self_concat_image(example, _SEED, vertical_probability=down, horizontal_probability=right)
+    np.testing.assert_array_equal(result.image, np.tile(example.image, (1 + int(down), 1 + int(right), 1)))
+    np.testing.assert_array_equal(result.boxes, boxes)
+    np.testing.assert_array_equal(result.areas, [10] * len(boxes))
+    assert result.is_crowd.shape == (len(boxes),)
+
+
+def test_image_scale_aligns_the_corners():
+    pixels = np.float32([[0, 10, 20], [30, 40, 50], [60, 70, 80]])
+    example = make_example(3, 3)._replace(image=tf.constant(np.repeat(pixels[..., np.newaxis], 3, axis=-1)))
+    result = random_image_scale(example, _SEED, min_scale=5 / 3 + 0.01, max_scale=5 / 3 + 0.01)
+    expected = np.arange(5) * 5 + np.arange(5)[:, np.newaxis] * 15
+    np.testing.assert_allclose(result.image[..., 1], expected, atol=1e-4)
+    np.testing.assert_array_equal(result.boxes, example.boxes)
+    sizes = [
+        random_image_scale(make_example(50, 100), tf.constant([0, i]), min_scale=0.5, max_scale=2.0).image.shape
+        for i in range(40)
+    ]
+    heights = [height for height, _, _ in sizes]
+    assert 25 <= min(heights) < 35
+    assert 85 < max(heights) <= 100
+    assert all(abs(width - 2 * height) <= 1 for height, width, _ in sizes)
+
+
+def test_downscaling_only_shrinks():
+    shrink = functools.partial(random_downscale_to_target_pixels, min_target_pixels=200, max_target_pixels=201)
+    assert shrink(make_example(20, 40), _SEED).image.shape == (10, 20, 3)
+    assert shrink(make_example(10, 20), _SEED).image.shape == (10, 20, 3)
+    assert shrink(make_example(4, 4), _SEED).image.shape == (4, 4, 3)
+    kept = shrink(make_example(20, 40), _SEED, skip_probability=1.0).image
+    np.testing.assert_array_equal(kept, make_example(20, 40).image)
+    assert kept.dtype == tf.float32
+    sizes = [
+        np.prod(
+            random_downscale_to_target_pixels(
+                make_example(40, 40), tf.constant([0, i]), min_target_pixels=100, max_target_pixels=400
+            ).image.shape[:2]
+        )
+        for i in range(40)
+    ]
+    assert 81 <= min(sizes) < 150
+    assert 300 < max(sizes) <= 400
