@@ -31,6 +31,33 @@ from efficientdet.protos import (
 Purpose = Literal["train", "eval", "export"]
 
 _PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+_CROP_RANGES = [("min_area", "max_area"), ("min_aspect_ratio", "max_aspect_ratio")]
+_ORDERED = {  # message -> fields of which the first must be at most the second
+    image_resizer_pb2.KeepAspectRatioResizer: [("min_dimension", "max_dimension")],
+    preprocessor_pb2.RandomPixelValueScale: [("minval", "maxval")],
+    preprocessor_pb2.RandomImageScale: [("min_scale_ratio", "max_scale_ratio")],
+    preprocessor_pb2.RandomAdjustContrast: [("min_delta", "max_delta")],
+    preprocessor_pb2.RandomAdjustSaturation: [("min_delta", "max_delta")],
+    preprocessor_pb2.RandomCropImage: _CROP_RANGES,
+    preprocessor_pb2.RandomCropPadImage: _CROP_RANGES,
+    preprocessor_pb2.SSDRandomCropOperation: _CROP_RANGES,
+    preprocessor_pb2.SSDRandomCropPadOperation: _CROP_RANGES,
+    preprocessor_pb2.SSDRandomCropFixedAspectRatioOperation: _CROP_RANGES[:1],
+    preprocessor_pb2.SSDRandomCropPadFixedAspectRatioOperation: _CROP_RANGES,
+    preprocessor_pb2.RandomJpegQuality: [("min_jpeg_quality", "max_jpeg_quality")],
+    preprocessor_pb2.RandomDownscaleToTargetPixels: [("min_target_pixels", "max_target_pixels")],
+    preprocessor_pb2.RandomPatchGaussian: [
+        ("min_patch_size", "max_patch_size"),
+        ("min_gaussian_stddev", "max_gaussian_stddev"),
+    ],
+    preprocessor_pb2.RandomSquareCropByScale: [("scale_min", "scale_max")],
+    preprocessor_pb2.RandomScaleCropAndPadToSquare: [("scale_min", "scale_max")],
+}
+_PADDED = (
+    preprocessor_pb2.RandomCropPadImage,
+    preprocessor_pb2.SSDRandomCropPadOperation,
+    preprocessor_pb2.SSDRandomCropPadFixedAspectRatio,
+)
 _DECAYS = (optimizer_pb2.CosineDecayLearningRate, optimizer_pb2.PolynomialDecayLearningRate)
 
 
@@ -133,19 +160,23 @@ def _missing_in_reader(reader: input_reader_pb2.InputReader, path: str) -> Itera
 
 def _contradictions_within(message: Message) -> Iterator[tuple[str, str]]:
     """Yields (path of the field below `message`, rule) for the fields of one message and its parts."""
+    for least, most in _ORDERED.get(type(message), ()):
+        bound = getattr(message, most)
+        if getattr(message, least) > bound:
+            yield least, f"must be at most {most} ({bound if isinstance(bound, int) else f'{bound:g}'})"
     if isinstance(message, ssd_pb2.Ssd):
         yield from _pyramid(message)
-    elif isinstance(message, image_resizer_pb2.KeepAspectRatioResizer):
-        if message.min_dimension > message.max_dimension:
-            yield "min_dimension", f"must be at most max_dimension ({message.max_dimension})"
     elif isinstance(message, argmax_matcher_pb2.ArgMaxMatcher):
         yield from _matcher(message)
     elif isinstance(message, box_predictor_pb2.WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange):
         if not message.min < message.max:
             yield "min", f"must be below max ({message.max:g})"
-    elif isinstance(message, preprocessor_pb2.RandomScaleCropAndPadToSquare):
-        if message.scale_min > message.scale_max:
-            yield "scale_min", f"must be at most scale_max ({message.scale_max:g})"
+    elif isinstance(message, preprocessor_pb2.RandomPadImage):
+        yield from _padded_size(message)
+    elif isinstance(message, _PADDED):
+        yield from _padded_ratio(message)
+    elif isinstance(message, pipeline_pb2.TrainEvalPipelineConfig):
+        yield from _augmented_classes(message)
     elif isinstance(message, post_processing_pb2.BatchNonMaxSuppression):
         yield from _suppression(message)
     elif isinstance(message, _DECAYS):
@@ -172,6 +203,46 @@ def _pyramid(ssd: ssd_pb2.Ssd) -> Iterator[tuple[str, str]]:
                 f"anchor_generator.multiscale_anchor_generator.{name}",
                 f"must equal feature_extractor.bifpn.{name} ({level})",
             )
+
+
+def _padded_size(step: preprocessor_pb2.RandomPadImage) -> Iterator[tuple[str, str]]:
+    for bound in ("min", "max"):
+        height, width = f"{bound}_image_height", f"{bound}_image_width"
+        if step.HasField(height) != step.HasField(width):
+            yield height, f"must be set where {width} is, and only there"
+    for side in ("height", "width"):
+        least, most = f"min_image_{side}", f"max_image_{side}"
+        if step.HasField(most) and getattr(step, least) > getattr(step, most):
+            yield least, f"must be at most {most} ({getattr(step, most)})"
+
+
+def _padded_ratio(
+    step: preprocessor_pb2.RandomCropPadImage
+    | preprocessor_pb2.SSDRandomCropPadOperation
+    | preprocessor_pb2.SSDRandomCropPadFixedAspectRatio,
+) -> Iterator[tuple[str, str]]:
+    least, most = step.min_padded_size_ratio or (1, 1), step.max_padded_size_ratio or (2, 2)
+    pairs = len(least) == len(most) == 2
+    if pairs and any(low > high for low, high in zip(least, most, strict=True)):
+        if step.min_padded_size_ratio:
+            yield "min_padded_size_ratio", f"must be at most max_padded_size_ratio ({most[0]:g}, {most[1]:g})"
+        else:
+            yield "max_padded_size_ratio", "must be at least min_padded_size_ratio (1, 1)"
+
+
+def _augmented_classes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[tuple[str, str]]:
+    """Ids of classes in augmentations; without a model there is nothing to compare them with."""
+    classes = config.model.ssd.num_classes
+    if not classes:
+        return
+    for index, step in enumerate(config.train_config.data_augmentation_options):
+        labels = {
+            "drop_label_probabilistically.label": step.drop_label_probabilistically.label,
+            "remap_labels.original_labels": max(step.remap_labels.original_labels, default=0),
+            "remap_labels.new_label": step.remap_labels.new_label,
+        }
+        for name in (name for name, label in labels.items() if label > classes):
+            yield f"train_config.data_augmentation_options[{index}].{name}", f"must be at most num_classes ({classes})"
 
 
 def _matcher(matcher: argmax_matcher_pb2.ArgMaxMatcher) -> Iterator[tuple[str, str]]:

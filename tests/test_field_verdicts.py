@@ -154,8 +154,8 @@ def d0(shared: Any) -> str:
         (_train("gradient_clipping_by_tensor_norm: -1"), "(-1.0) must be at least 0"),
         (_train("fine_tune_checkpoint_version: V1"), "fine_tune_checkpoint_version (V1) must be V2"),
         (_train("optimizer { momentum_optimizer { momentum_optimizer_value: nan } }"), "(nan) must be between 0 and 1"),
-        (_train("data_augmentation_options [{ }]"), "needs one of random_horizontal_flip, random_scale_crop"),
-        (_train("data_augmentation_options { random_vertical_flip {} }"), "this augmentation is not built"),
+        (_train("data_augmentation_options [{ }]"), "needs one of random_horizontal_flip, random_pixel_value_scale, "),
+        (_train("data_augmentation_options { autoaugment_image {} }"), "its policies are not built"),
         (
             _train("data_augmentation_options { random_scale_crop_and_pad_to_square { scale_min: 3 } }"),
             "scale_min (3.0) must be at most scale_max (2)",

@@ -3,37 +3,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
+from efficientdet.builders.augmentation import build_augmentations
 from efficientdet.builders.choice import choice
 from efficientdet.config import PipelineConfig
-from efficientdet.data.augmentations import geometry
 from efficientdet.data.files import resolve_files
 from efficientdet.data.label_map import LabelMap, read_label_map
-from efficientdet.data.pipeline import Assigner, Augmentation, InputPipeline, ReaderSettings
+from efficientdet.data.pipeline import Assigner, InputPipeline, ReaderSettings
 from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor
 from efficientdet.data.records import RecordParser
 from efficientdet.errors import ConfigError, DataError
-from efficientdet.protos import image_resizer_pb2, input_reader_pb2, preprocessor_pb2
-
-_BLACK = (0.0, 0.0, 0.0)
-
-
-def _horizontal_flip(message: preprocessor_pb2.RandomHorizontalFlip) -> Augmentation:
-    return functools.partial(geometry.random_horizontal_flip, probability=message.probability)
-
-
-def _scale_crop_and_pad(message: preprocessor_pb2.RandomScaleCropAndPadToSquare) -> Augmentation:
-    return functools.partial(
-        geometry.random_scale_crop_and_pad_to_square,
-        output_size=message.output_size,
-        scale_min=message.scale_min,
-        scale_max=message.scale_max,
-        pad_value=tuple(message.pad_value) or _BLACK,
-        half_pixel_centers=message.half_pixel_centers,
-    )
+from efficientdet.protos import image_resizer_pb2, input_reader_pb2
 
 
 def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
@@ -51,10 +33,6 @@ def _fixed_shape(message: image_resizer_pb2.FixedShapeResizer) -> FixedShape:
     return FixedShape(message.height, message.width, half_pixel_centers=message.half_pixel_centers)
 
 
-AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
-    "random_horizontal_flip": _horizontal_flip,
-    "random_scale_crop_and_pad_to_square": _scale_crop_and_pad,
-}
 RESIZERS: dict[str, Callable[[Any], KeepAspectRatio | FixedShape]] = {
     "keep_aspect_ratio_resizer": _keep_aspect_ratio,
     "fixed_shape_resizer": _fixed_shape,
@@ -99,17 +77,13 @@ def build_train_input(config: PipelineConfig, preprocessor: Preprocessor, assign
       DataError: the files cannot be used.
     """
     train = config.proto.train_config
-    kinds = [step.WhichOneof("preprocessing_step") for step in train.data_augmentation_options]
     return _build(
         config,
         "train_input_reader",
         preprocessor=preprocessor,
         assign_targets=assigner,
         batch_size=train.batch_size,
-        augmentations=[
-            AUGMENTATIONS[kind](getattr(step, kind))
-            for kind, step in zip(kinds, train.data_augmentation_options, strict=True)
-        ],
+        augmentations=build_augmentations(train.data_augmentation_options),
         seed=train.seed,
     )
 

@@ -7,10 +7,11 @@ there is nothing to decide.
 
 from __future__ import annotations
 
+from efficientdet.verdicts.augmentation import AUGMENTATION
 from efficientdet.verdicts.detection import DETECTION
 from efficientdet.verdicts.kinds import VerdictTable
 from efficientdet.verdicts.model import MODEL
 from efficientdet.verdicts.run import RUN
 
-VERDICTS: VerdictTable = {**MODEL, **DETECTION, **RUN}
+VERDICTS: VerdictTable = {**MODEL, **DETECTION, **RUN, **AUGMENTATION}
 """Message name, without the package -> field name -> verdict."""

@@ -74,37 +74,6 @@ _TRAINING: VerdictTable = {
         "fine_tune_checkpoint_weights": HONOURED,
         "fine_tune_min_backbone_share": ABOVE_ZERO,
     },
-    "PreprocessingStep": {
-        "random_horizontal_flip": HONOURED,
-        "random_scale_crop_and_pad_to_square": HONOURED,
-        **each_refused(
-            "this augmentation is not built",
-            "normalize_image random_pixel_value_scale random_image_scale random_rgb_to_gray random_adjust_brightness"
-            " random_adjust_contrast random_adjust_hue random_adjust_saturation random_distort_color"
-            " random_jitter_boxes random_crop_image random_pad_image random_crop_pad_image"
-            " random_crop_to_aspect_ratio random_black_patches random_resize_method"
-            " scale_boxes_to_pixel_coordinates resize_image subtract_channel_mean ssd_random_crop"
-            " ssd_random_crop_pad ssd_random_crop_fixed_aspect_ratio ssd_random_crop_pad_fixed_aspect_ratio"
-            " random_vertical_flip random_rotation90 rgb_to_gray convert_class_logits_to_softmax"
-            " random_absolute_pad_image random_self_concat_image autoaugment_image drop_label_probabilistically"
-            " remap_labels random_jpeg_quality random_downscale_to_target_pixels random_patch_gaussian"
-            " random_square_crop_by_scale adjust_gamma",
-        ),
-    },
-    "RandomHorizontalFlip": {
-        "keypoint_flip_permutation": Refused("there are no keypoints"),
-        "probability": PROBABILITY,
-    },
-    "RandomScaleCropAndPadToSquare": {
-        "output_size": at_least(1),
-        "scale_min": POSITIVE,
-        "scale_max": POSITIVE,
-        "pad_value": HonouredWhen(
-            lambda values: len(values) in (0, 3) and all(0 <= value <= 255 for value in values),
-            "must have three values between 0 and 255, or none",
-        ),
-        "half_pixel_centers": HONOURED,
-    },
     "Optimizer": {
         "rms_prop_optimizer": HONOURED,
         "momentum_optimizer": HONOURED,

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from efficientdet.builders.augmentation import AUGMENTATIONS
 from efficientdet.builders.evaluation import max_eval_images
-from efficientdet.builders.input import AUGMENTATIONS, build_preprocessor, build_resizer
+from efficientdet.builders.input import build_preprocessor, build_resizer
 from efficientdet.builders.losses import build_loss, build_target_assigner
 from efficientdet.builders.model import backbone_variant, build_anchors, build_model
 from efficientdet.builders.optimizer import build_optimizer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from efficientdet.builders import hyperparams, losses, model, optimizer, postprocessing, weights
+from efficientdet.builders import augmentation, hyperparams, losses, model, optimizer, postprocessing, weights
 from efficientdet.builders import input as input_builders
 from efficientdet.field_verdicts import is_refused
 from efficientdet.protos import (
@@ -30,7 +30,7 @@ _ONEOFS = {
     "initializer": (hyperparams_pb2.Initializer.DESCRIPTOR, hyperparams.INITIALIZERS),
     "optimizer": (optimizer_pb2.Optimizer.DESCRIPTOR, optimizer.OPTIMIZERS),
     "schedule": (optimizer_pb2.LearningRate.DESCRIPTOR, optimizer.SCHEDULES),
-    "augmentation": (preprocessor_pb2.PreprocessingStep.DESCRIPTOR, input_builders.AUGMENTATIONS),
+    "augmentation": (preprocessor_pb2.PreprocessingStep.DESCRIPTOR, augmentation.AUGMENTATIONS),
     "resizer": (image_resizer_pb2.ImageResizer.DESCRIPTOR, input_builders.RESIZERS),
 }
 
@@ -55,6 +55,7 @@ _ENUMS: dict[str, tuple[Any, dict[int, Any]]] = {
     "candidates": (_Suppression.Candidates, postprocessing.CANDIDATES),
     "clip window": (_Suppression.ClipWindow, postprocessing.CLIP_WINDOWS),
     "weights to restore": (train_pb2.CheckpointWeights, weights._COPIES),
+    "jitter": (preprocessor_pb2.RandomJitterBoxes.JitterMode, augmentation.JITTER_MODES),
     "phase": (optimizer_pb2.CosineDecayLearningRate.Phase, optimizer.PHASES),
 }
 
