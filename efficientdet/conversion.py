@@ -15,11 +15,12 @@ from efficientdet.builders.weights import restore_for_conversion
 from efficientdet.config import PipelineConfig, write_config
 from efficientdet.errors import UsageError
 from efficientdet.export.model_checkpoint import write_model_checkpoint
+from efficientdet.weights.report import REPORT_NAME
 
 _logger = logging.getLogger(__name__)
 
-_REPORT, _CHECKPOINT, _CONFIG = "restore_report.txt", "checkpoint", "pipeline.config"
-_WRITTEN = (_REPORT, _CHECKPOINT, _CONFIG, LABEL_MAP_COPY)
+_CHECKPOINT, _CONFIG = "checkpoint", "pipeline.config"
+_WRITTEN = (REPORT_NAME, _CHECKPOINT, _CONFIG, LABEL_MAP_COPY)
 
 
 def convert_checkpoint(config: PipelineConfig, source: str | os.PathLike[str], directory: str | Path) -> Path:
@@ -47,14 +48,14 @@ def convert_checkpoint(config: PipelineConfig, source: str | os.PathLike[str], d
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".convert-", dir=directory) as scratch_name:
         scratch = Path(scratch_name)
-        (scratch / _REPORT).write_text(report.details(), encoding="utf-8")
+        (scratch / REPORT_NAME).write_text(report.details(), encoding="utf-8")
         write_model_checkpoint(model, scratch / _CHECKPOINT)
         checkpoint = (directory / _CHECKPOINT / "ckpt-0").absolute()
         write_config(converted_config(config, checkpoint, restore_type), scratch / _CONFIG)
         copy_label_map(config, scratch)
         for path in sorted(scratch.iterdir()):
             os.replace(path, directory / path.name)
-    _logger.info("every variable and tensor is listed in %s", directory / _REPORT)
+    _logger.info("every variable and tensor is listed in %s", directory / REPORT_NAME)
     _logger.info("wrote %s and its config, %s", directory / _CHECKPOINT / "ckpt-0", directory / _CONFIG)
     return directory / _CONFIG
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet import model_directory
+from efficientdet.atomic_write import replace_atomically
 from efficientdet.builders.conventions import copy_label_map
 from efficientdet.builders.detector import build_detector
 from efficientdet.builders.evaluation import build_categories, build_evaluation_settings, max_eval_images
@@ -41,6 +42,7 @@ from efficientdet.training.summaries import TrainingSummaries
 from efficientdet.training.trainer import Trainer, TrainerSettings
 from efficientdet.types import Batch
 from efficientdet.visualization import draw_batch
+from efficientdet.weights.report import REPORT_NAME
 
 _logger = logging.getLogger(__name__)
 
@@ -156,7 +158,7 @@ class Experiment:
             optimizer = build_optimizer(self.config)
         if with_start_weights:
             labels = build_label_map(self.config, "train_input_reader").names_by_row
-            report_path = None if self.model_dir is None else self.model_dir / "restore_report.txt"
+            report_path = None if self.model_dir is None else self.model_dir / REPORT_NAME
             load_start_weights(self.config, model, labels=labels, report_path=report_path)
         return Trainer(
             model=model,
@@ -192,7 +194,8 @@ class Experiment:
             return checkpoint_files.checkpoint_step(path)
 
         if source := single_source(checkpoint_dir):
-            restore_for_inference(self.config, model, source)
+            report = restore_for_inference(self.config, model, source)
+            replace_atomically(self._require_model_dir() / "eval" / REPORT_NAME, report.details())
             evaluator.evaluate(checkpoint_files.checkpoint_step(source))
             return
         train = self.config.proto.train_config
@@ -207,7 +210,7 @@ class Experiment:
             pass  # each is written and logged by the evaluator
 
     def export(self, *, checkpoint: str | Path, output_directory: str | Path, input_type: str = "image_tensor") -> Path:
-        """Exports a checkpoint as a SavedModel, with the checkpoint and the config beside it.
+        """Exports a checkpoint as a SavedModel, with the checkpoint, config, label map and restore report beside it.
 
         Args:
           checkpoint: see `restored_detector`.
@@ -217,16 +220,15 @@ class Experiment:
         Returns:
           The path of the SavedModel.
         """
-        return export_saved_model(
-            self.restored_detector(checkpoint),
-            output_directory,
-            input_type,
-            write_config=self._write_config,
-        )
+        model = build_model(self.config)
+        report = restore_for_inference(self.config, model, checkpoint)
 
-    def _write_config(self, path: Path) -> None:
-        write_config(self.config, path)
-        copy_label_map(self.config, path.parent)
+        def describe(directory: Path) -> None:
+            write_config(self.config, directory / "pipeline.config")
+            copy_label_map(self.config, directory)
+            replace_atomically(directory / REPORT_NAME, report.details())
+
+        return export_saved_model(self.detector(model), output_directory, input_type, describe=describe)
 
     @property
     def _evaluates_averages(self) -> bool:

@@ -85,7 +85,7 @@ def load_start_weights(
         _logger.info("every variable and tensor is listed in %s", report_path)
 
 
-def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str | os.PathLike[str]) -> None:
+def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str | os.PathLike[str]) -> RestoreReport:
     """Restores a whole detector of any origin, to be evaluated, exported or inferred with, and logs what it was.
 
     Of a training's checkpoint `eval_config.use_moving_averages` says which weights are read; of others the
@@ -95,6 +95,9 @@ def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str
       config: resolved, of the model.
       model: its variables exist; it keeps their values where this fails.
       path: see `weights.files.find_file`.
+
+    Returns:
+      The report.
 
     Raises:
       CheckpointError: there are no such weights, or they do not fit.
@@ -118,6 +121,7 @@ def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str
         _logger.info("%s", "; ".join([report.headline(), *(statement.text for statement in report.statements)]))
     else:
         _log_table(report)
+    return report
 
 
 def restore_for_conversion(

@@ -26,8 +26,8 @@ from efficientdet.types import Detections, Predictions
 _logger = logging.getLogger(__name__)
 # Beside the model, in the folder that TensorFlow leaves to others: shows that an export may be replaced by the next.
 _MARKER = Path("saved_model", "assets.extra", "efficientdet_export")
-# In this order: the marker comes first.
-_WRITTEN = ("saved_model", "checkpoint", "pipeline.config", "pipeline.label_map.pbtxt")
+DESCRIPTIONS = ("pipeline.config", "pipeline.label_map.pbtxt", "restore_report.txt")
+_WRITTEN = ("saved_model", "checkpoint", *DESCRIPTIONS)  # in this order: the marker comes first
 _LABEL_ID_OFFSET = 1  # class row -> id of the label map
 
 
@@ -45,7 +45,7 @@ def export_saved_model(
     directory: str | Path,
     input_type: str = "image_tensor",
     *,
-    write_config: Callable[[Path], None] | None = None,
+    describe: Callable[[Path], None] | None = None,
 ) -> Path:
     """Writes `saved_model/`, `checkpoint/ckpt-0` (weights only) and `pipeline.config`, the layout of TFOD's exporter.
 
@@ -55,7 +55,8 @@ def export_saved_model(
       detector: what to export, with the weights it has now.
       directory: where to; made when missing. An earlier export in it is replaced, nothing else is.
       input_type: one of `INPUT_TYPES`; encoded pictures are JPEG or PNG.
-      write_config: writes the pipeline config to the path it is given, and a label map beside it; None writes neither.
+      describe: writes what should lie beside the weights into a folder, under some of the names of `DESCRIPTIONS`; None
+        writes nothing.
 
     Returns:
       The path of the SavedModel.
@@ -79,8 +80,8 @@ def export_saved_model(
         (scratch / _MARKER).parent.mkdir()
         (scratch / _MARKER).write_text(f"{input_type}\n", encoding="utf-8")
         write_model_checkpoint(detector.model, scratch / "checkpoint")
-        if write_config is not None:
-            write_config(scratch / "pipeline.config")
+        if describe is not None:
+            describe(scratch)
         for name in _WRITTEN:
             if (scratch / name).exists():
                 replace_path(scratch / name, directory / name)

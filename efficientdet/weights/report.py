@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+REPORT_NAME = "restore_report.txt"
+"""The file that accounts for a restore, beside what came of it."""
+
 _COLUMNS = ("part", "variables restored", "initialised", "parameters", "from the file")
 
 

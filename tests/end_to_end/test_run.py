@@ -138,6 +138,12 @@ def test_a_fresh_process_with_tensorflow_alone_gives_the_checkpoints_detections(
     np.testing.assert_allclose(found["detection_boxes"], detections.boxes[0], atol=1e-4)
 
 
+def test_an_export_says_what_it_is(exported: Path) -> None:
+    names = {"saved_model", "checkpoint", "pipeline.config", "pipeline.label_map.pbtxt", "restore_report.txt"}
+    assert {path.name for path in exported.iterdir()} == names
+    assert "variables restored" in (exported / "restore_report.txt").read_text()
+
+
 def test_infer_draws_pictures_and_writes_detections(exported: Path, records: Path, tmp_path: Path) -> None:
     code = infer.main(
         [

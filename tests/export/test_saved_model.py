@@ -184,16 +184,16 @@ def test_the_checkpoint_holds_the_weights_below_model(exported: dict[str, Path],
     np.testing.assert_array_equal(other.model.cells.kernel, detector.model.cells.kernel)
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
+def _write(directory: Path, text: str) -> None:
+    (directory / "pipeline.config").write_text(text)
 
 
 def test_an_export_replaces_an_earlier_one(tmp_path: Path) -> None:
     detector = toy_detector()
-    export_saved_model(detector, tmp_path, write_config=lambda path: _write(path, "old"))
+    export_saved_model(detector, tmp_path, describe=lambda folder: _write(folder, "old"))
     detector.model.cells.kernel.assign(tf.zeros_like(detector.model.cells.kernel))
     (tmp_path / "notes.txt").write_text("mine")
-    model_dir = export_saved_model(detector, tmp_path, write_config=lambda path: _write(path, "new"))
+    model_dir = export_saved_model(detector, tmp_path, describe=lambda folder: _write(folder, "new"))
     assert {path.name for path in tmp_path.iterdir()} == {"saved_model", "checkpoint", "pipeline.config", "notes.txt"}
     assert (tmp_path / "pipeline.config").read_text() == "new"
     outputs = tf.saved_model.load(str(model_dir))(tf.constant(toy_image(8, 8)[np.newaxis]))
@@ -205,11 +205,11 @@ def test_a_failed_export_leaves_the_earlier_one(tmp_path: Path) -> None:
     model_dir = export_saved_model(detector, tmp_path)
     before = (model_dir / "saved_model.pb").stat().st_mtime_ns
 
-    def fail(path: Path) -> None:
+    def fail(directory: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        export_saved_model(detector, tmp_path, write_config=fail)
+        export_saved_model(detector, tmp_path, describe=fail)
     assert (model_dir / "saved_model.pb").stat().st_mtime_ns == before
     assert {path.name for path in tmp_path.iterdir()} == {"saved_model", "checkpoint"}
 
@@ -237,6 +237,6 @@ def test_nothing_but_an_export_is_replaced(tmp_path: Path, name: str, message: s
     precious.parent.mkdir(parents=True)
     precious.write_text("precious")
     with pytest.raises(UsageError, match=message):
-        export_saved_model(toy_detector(), tmp_path / "run", write_config=lambda path: _write(path, "new"))
+        export_saved_model(toy_detector(), tmp_path / "run", describe=lambda folder: _write(folder, "new"))
     assert precious.read_text() == "precious"
     assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == [precious]
