@@ -251,7 +251,8 @@ def test_a_missing_part_is_an_error_at_what_should_hold_it() -> None:
 @pytest.mark.parametrize(
     "override",
     [
-        _suppress("soft_nms_sigma: .25 use_class_agnostic_nms: true inclusive_pixels: true clip_window: UNCLIPPED"),
+        _suppress("soft_nms_sigma: .25 iou_threshold: 1 use_class_agnostic_nms: true"),
+        _suppress("inclusive_pixels: true clip_window: UNCLIPPED"),
         _suppress("candidates: BEST_CLASS"),
         _suppress("max_candidates: 5000"),
         _ssd("loss { iou_loss { kind: GIOU weight: .5 } } loss_normalizer: MATCHES_PLUS_ONE"),
