@@ -92,6 +92,11 @@ def recipe_notes(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Findi
         sigma = suppression.soft_nms_sigma
         text = f"has no effect: with soft_nms_sigma ({sigma:g}) overlaps lower scores, and drop no box"
         yield Finding(path, text, is_error=False)
+    total = suppression.max_total_detections
+    if suppression.use_class_agnostic_nms and suppression.max_detections_per_class < total:
+        path = "model.ssd.post_processing.batch_non_max_suppression.max_detections_per_class"
+        text = f"has no effect with use_class_agnostic_nms: max_total_detections ({total}) alone limits"
+        yield Finding(path, text, is_error=False)
     steps = config.train_config.num_steps
     for path, message in field_paths.messages(config.train_config, "train_config"):
         if isinstance(message, _DECAYS) and steps and message.total_steps != steps:

@@ -188,6 +188,13 @@ def test_a_threshold_that_soft_suppression_does_not_look_at_is_noted() -> None:
     assert any("iou_threshold (0.4): has no effect: with soft_nms_sigma (0.25)" in note for note in notes)
 
 
+def test_a_limit_per_class_is_noted_where_classes_do_not_count() -> None:
+    given = "use_class_agnostic_nms: true max_detections_per_class: 20"
+    override = f"model {{ ssd {{ post_processing {{ batch_non_max_suppression {{ {given} }} }} }} }}"
+    notes = parse_config(_BARE, "x", [_HEAD, override]).notes
+    assert any("max_detections_per_class (20): has no effect with use_class_agnostic_nms" in note for note in notes)
+
+
 def test_tfods_class_agnostic_suppression_sees_an_anchor_once(shared: Path) -> None:
     override = "model { ssd { post_processing { batch_non_max_suppression { use_class_agnostic_nms: true } } } }"
     config = parse_config(_zoo(shared)[0].read_text(), "x", [override])

@@ -16,8 +16,9 @@ from efficientdet.protos import preprocessor_pb2
 _Jitter = preprocessor_pb2.RandomJitterBoxes
 
 
-def _takes(function: Callable[..., Any], **arguments: str) -> Callable[[Any], Augmentation]:
-    """A builder for an operation whose arguments are fields of its message: argument=field."""
+def _takes(function: Callable[..., Any], *same: str, **renamed: str) -> Callable[[Any], Augmentation]:
+    """A builder for an operation whose arguments are fields of its message: of the same name, or argument=field."""
+    arguments = {name: name for name in same} | renamed
 
     def build(message: Any) -> Augmentation:
         return functools.partial(function, **{name: getattr(message, field) for name, field in arguments.items()})
@@ -158,9 +159,9 @@ def _color(values: Sequence[float]) -> pads.Color | None:
 
 
 AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
-    "random_horizontal_flip": _takes(geometry.random_horizontal_flip, probability="probability"),
-    "random_vertical_flip": _takes(geometry.random_vertical_flip, probability="probability"),
-    "random_rotation90": _takes(geometry.random_rotation90, probability="probability"),
+    "random_horizontal_flip": _takes(geometry.random_horizontal_flip, "probability"),
+    "random_vertical_flip": _takes(geometry.random_vertical_flip, "probability"),
+    "random_rotation90": _takes(geometry.random_rotation90, "probability"),
     "random_self_concat_image": _takes(
         geometry.random_self_concat_image,
         vertical_probability="concat_vertical_probability",
@@ -169,25 +170,22 @@ AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
     "random_image_scale": _takes(geometry.random_image_scale, min_scale="min_scale_ratio", max_scale="max_scale_ratio"),
     "random_downscale_to_target_pixels": _takes(
         geometry.random_downscale_to_target_pixels,
-        min_target_pixels="min_target_pixels",
-        max_target_pixels="max_target_pixels",
+        "min_target_pixels",
+        "max_target_pixels",
         skip_probability="random_coef",
     ),
     "random_scale_crop_and_pad_to_square": _scale_crop_and_pad,
-    "random_adjust_brightness": _takes(color.random_adjust_brightness, max_delta="max_delta"),
+    "random_adjust_brightness": _takes(color.random_adjust_brightness, "max_delta"),
     "random_adjust_contrast": _takes(color.random_adjust_contrast, min_factor="min_delta", max_factor="max_delta"),
-    "random_adjust_hue": _takes(color.random_adjust_hue, max_delta="max_delta"),
+    "random_adjust_hue": _takes(color.random_adjust_hue, "max_delta"),
     "random_adjust_saturation": _takes(color.random_adjust_saturation, min_factor="min_delta", max_factor="max_delta"),
     "random_distort_color": _distort_color,
     "random_pixel_value_scale": _takes(color.random_pixel_value_scale, min_factor="minval", max_factor="maxval"),
-    "random_rgb_to_gray": _takes(color.random_rgb_to_gray, probability="probability"),
+    "random_rgb_to_gray": _takes(color.random_rgb_to_gray, "probability"),
     "rgb_to_gray": _takes(color.rgb_to_gray),
-    "adjust_gamma": _takes(color.adjust_gamma, gamma="gamma", gain="gain"),
+    "adjust_gamma": _takes(color.adjust_gamma, "gamma", "gain"),
     "random_black_patches": _takes(
-        corruption.random_black_patches,
-        max_black_patches="max_black_patches",
-        probability="probability",
-        size_to_image_ratio="size_to_image_ratio",
+        corruption.random_black_patches, "max_black_patches", "probability", "size_to_image_ratio"
     ),
     "random_jpeg_quality": _takes(
         corruption.random_jpeg_quality,
@@ -197,8 +195,8 @@ AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
     ),
     "random_patch_gaussian": _takes(
         corruption.random_patch_gaussian,
-        min_patch_size="min_patch_size",
-        max_patch_size="max_patch_size",
+        "min_patch_size",
+        "max_patch_size",
         min_stddev="min_gaussian_stddev",
         max_stddev="max_gaussian_stddev",
         skip_probability="random_coef",
@@ -211,17 +209,10 @@ AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
     "random_crop_image": _crop_image,
     "random_crop_pad_image": _crop_pad_image,
     "random_crop_to_aspect_ratio": _takes(
-        crops.random_crop_to_aspect_ratio,
-        aspect_ratio="aspect_ratio",
-        overlap_threshold="overlap_thresh",
-        clip_boxes="clip_boxes",
+        crops.random_crop_to_aspect_ratio, "aspect_ratio", "clip_boxes", overlap_threshold="overlap_thresh"
     ),
     "random_square_crop_by_scale": _takes(
-        crops.random_square_crop_by_scale,
-        max_border="max_border",
-        scale_min="scale_min",
-        scale_max="scale_max",
-        num_scales="num_scales",
+        crops.random_square_crop_by_scale, "max_border", "scale_min", "scale_max", "num_scales"
     ),
     "ssd_random_crop": _ssd_crop,
     "ssd_random_crop_pad": _ssd_crop_pad,

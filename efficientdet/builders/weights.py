@@ -33,7 +33,7 @@ RESTORED_PARTS: dict[str, tuple[Part, ...]] = {
     "fine_tune": ("backbone", "fpn"),
     "full": PARTS,
 }
-_COPIES: dict[int, Copy] = {train_pb2.AVERAGED: "averaged", train_pb2.TRAINED: "trained"}
+COPIES: dict[int, Copy] = {train_pb2.AVERAGED: "averaged", train_pb2.TRAINED: "trained"}
 
 
 def load_start_weights(
@@ -186,7 +186,7 @@ def single_source(path: str | os.PathLike[str]) -> str | None:
 
 def _asked_copy(config: PipelineConfig) -> Copy | None:
     train = config.proto.train_config
-    return _COPIES[train.fine_tune_checkpoint_weights] if train.HasField("fine_tune_checkpoint_weights") else None
+    return COPIES[train.fine_tune_checkpoint_weights] if train.HasField("fine_tune_checkpoint_weights") else None
 
 
 def _anchor_grid(config: PipelineConfig) -> tuple[int, int]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -140,12 +140,24 @@ class Preprocessor:
         height, width = self.input_size
         shape = tf.shape(images)
         paddings = [[0, 0], [0, height - shape[1]], [0, width - shape[2]], [0, 0]]
-        if any(self._resize.pad_value):
-            value = tf.constant(self._resize.pad_value, tf.float32)
-            images = tf.pad(images - value, paddings) + value
-        else:
-            images = tf.pad(images, paddings)
-        return tf.ensure_shape(images, [None, height, width, 3])
+        return tf.ensure_shape(pad_with(images, paddings, self._resize.pad_value), [None, height, width, 3])
+
+
+def pad_with(images: tf.Tensor, paddings: Any, color: Sequence[float] | tf.Tensor) -> tf.Tensor:
+    """Pads with a colour.
+
+    Args:
+      images: float32 [..., 3].
+      paddings: of each dimension, before and after, as `tf.pad` takes them.
+      color: three values, in the unit of the images.
+
+    Returns:
+      float32 [..., 3].
+    """
+    if not tf.is_tensor(color) and not any(color):
+        return tf.pad(images, paddings)
+    value = tf.convert_to_tensor(color, tf.float32)
+    return tf.pad(images - value, paddings) + value
 
 
 def resize_bilinear(images: tf.Tensor, size: tf.Tensor, *, half_pixel_centers: bool = False) -> tf.Tensor:

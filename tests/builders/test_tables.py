@@ -54,7 +54,7 @@ _ENUMS: dict[str, tuple[Any, dict[int, Any]]] = {
     "normalizer": (ssd_pb2.Ssd.LossNormalizer, losses.NORMALIZERS),
     "candidates": (_Suppression.Candidates, postprocessing.CANDIDATES),
     "clip window": (_Suppression.ClipWindow, postprocessing.CLIP_WINDOWS),
-    "weights to restore": (train_pb2.CheckpointWeights, weights._COPIES),
+    "weights to restore": (train_pb2.CheckpointWeights, weights.COPIES),
     "jitter": (preprocessor_pb2.RandomJitterBoxes.JitterMode, augmentation.JITTER_MODES),
     "phase": (optimizer_pb2.CosineDecayLearningRate.Phase, optimizer.PHASES),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from efficientdet.data.augmentations import draws, windows
-from efficientdet.data.preprocessing import resize_bilinear
+from efficientdet.data.preprocessing import pad_with, resize_bilinear
 from efficientdet.types import Example
 
 
@@ -175,11 +175,7 @@ def random_scale_crop_and_pad_to_square(
 def _pad_to_square(image: tf.Tensor, side: int, color: Sequence[float]) -> tf.Tensor:
     """[h, w, 3] -> [side, side, 3], the picture at the top left."""
     missing = side - tf.shape(image)
-    paddings = [[0, missing[0]], [0, missing[1]], [0, 0]]
-    if not any(color):
-        return tf.pad(image, paddings)
-    value = tf.constant(color, tf.float32)
-    return tf.pad(image - value, paddings) + value
+    return pad_with(image, [[0, missing[0]], [0, missing[1]], [0, 0]], color)
 
 
 def _either(changed: tf.Tensor, example: Example, image: Callable[[], tf.Tensor], boxes: tf.Tensor) -> Example:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from efficientdet.data.preprocessing import pad_with
 from efficientdet.types import Example
 
 BLACK = (0.0, 0.0, 0.0)
@@ -44,10 +45,10 @@ def pad(example: Example, window: Window, color: Sequence[float] | tf.Tensor | N
       Example with a float32 picture.
     """
     image = tf.cast(example.image, tf.float32)
-    value = tf.reduce_mean(image, axis=[0, 1]) if color is None else tf.convert_to_tensor(color, tf.float32)
+    color = tf.reduce_mean(image, axis=[0, 1]) if color is None else color
     after = window.offset + window.size - picture_size(example)
     paddings = tf.concat([tf.stack([-window.offset, after], axis=1), [[0, 0]]], axis=0)
-    padded = tf.pad(image - value, paddings) + value
+    padded = pad_with(image, paddings, color)
     return example._replace(image=tf.ensure_shape(padded, [None, None, 3]), boxes=_in_window(example, window))
 
 
