@@ -26,7 +26,7 @@ from efficientdet.lineage import fill_unset
 from efficientdet.overrides import apply_override
 from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 from efficientdet.text_positions import Position, read_positions, syntax_error
-from efficientdet.verdicts import VERDICTS
+from efficientdet.verdicts import OPTIONAL_CHOICES, VERDICTS
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +46,12 @@ class PipelineConfig:
     path: str
     positions: dict[str, Position]
     notes: tuple[str, ...] = ()
+
+    def copy(self) -> PipelineConfig:
+        """The same with a message of its own, which whoever asks for it may edit."""
+        proto = TrainEvalPipelineConfig()
+        proto.CopyFrom(self.proto)
+        return replace(self, proto=proto)
 
     def where(self, field_path: str) -> str:
         """`file:line` of a field; of the nearest enclosing message if the field is not set; else the file.
@@ -100,13 +106,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     Raises:
       ConfigError: the file cannot be read, is not a config, or asks for something that cannot be done.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not a text file: byte {error.start} is not UTF-8") from None
-    return parse_config(text, os.fspath(path), overrides)
+    return parse_config(_read_text(path), os.fspath(path), overrides)
 
 
 def parse_config(text: str, filename: str, overrides: Sequence[str] = ()) -> PipelineConfig:
@@ -120,15 +120,27 @@ def parse_config(text: str, filename: str, overrides: Sequence[str] = ()) -> Pip
     Raises:
       ConfigError: see `load_config`.
     """
-    proto, positions = _parse(text, filename)
-    for index, override in enumerate(overrides):
-        apply_override(proto, positions, *_parse(override, f"--override[{index}]"))
-    config = PipelineConfig(proto, filename, positions)
-    resolved = _resolve(config)
-    findings = [*field_verdicts.judge(proto, VERDICTS), *config_checks.contradictions(proto)]
+    written = _as_written(text, filename, overrides)
+    config, findings = _resolve(written)
     config._raise_errors(findings)
-    translated = [finding for finding in findings if not finding.is_error]
-    return replace(config, notes=tuple(config._line(path, ": ", note) for path, note, _ in (*translated, *resolved)))
+    return replace(config, notes=tuple(config._line(path, ": ", note) for path, note, _ in findings))
+
+
+def examine_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> tuple[PipelineConfig, list[Finding]]:
+    """Reads a config that need not be one that can run.
+
+    Args:
+      path: see `load_config`.
+      overrides: see `load_config`.
+
+    Returns:
+      The config as it is written, not resolved, and everything that resolving it has to say, the errors included.
+
+    Raises:
+      ConfigError: the file cannot be read, or is not a config.
+    """
+    written = _as_written(_read_text(path), os.fspath(path), overrides)
+    return written, _resolve(written)[1]
 
 
 def validate(config: PipelineConfig, for_: Purpose) -> None:
@@ -148,11 +160,10 @@ def with_seed(config: PipelineConfig) -> PipelineConfig:
     """`config` itself if it sets `train_config.seed`, else a copy with a seed drawn now, which is logged."""
     if config.proto.train_config.HasField("seed"):
         return config
-    proto = TrainEvalPipelineConfig()
-    proto.CopyFrom(config.proto)
-    proto.train_config.seed = secrets.randbits(31)
-    _logger.info("train_config.seed is not set: drew %d", proto.train_config.seed)
-    return replace(config, proto=proto)
+    seeded = config.copy()
+    seeded.proto.train_config.seed = secrets.randbits(31)
+    _logger.info("train_config.seed is not set: drew %d", seeded.proto.train_config.seed)
+    return seeded
 
 
 def format_config(config: PipelineConfig) -> str:
@@ -173,6 +184,23 @@ def write_config(config: PipelineConfig, path: str | os.PathLike[str]) -> None:
     replace_atomically(path, format_config(config))
 
 
+def _read_text(path: str | os.PathLike[str]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not a text file: byte {error.start} is not UTF-8") from None
+
+
+def _as_written(text: str, filename: str, overrides: Sequence[str]) -> PipelineConfig:
+    """A config with its overrides, neither resolved nor judged."""
+    proto, positions = _parse(text, filename)
+    for index, override in enumerate(overrides):
+        apply_override(proto, positions, *_parse(override, f"--override[{index}]"))
+    return PipelineConfig(proto, filename, positions)
+
+
 def _parse(text: str, filename: str) -> tuple[TrainEvalPipelineConfig, dict[str, Position]]:
     """Reads one text into a message and the positions of its fields."""
     positions = read_positions(
@@ -191,19 +219,31 @@ def _parse(text: str, filename: str) -> tuple[TrainEvalPipelineConfig, dict[str,
         raise syntax_error(error, filename, path) from None
 
 
-def _resolve(config: PipelineConfig) -> list[Finding]:
-    """Fills in what a config implies, in place, and says what it changed."""
+def _resolve(written: PipelineConfig) -> tuple[PipelineConfig, list[Finding]]:
+    """Fills in what a config implies; returns the result, and all that is to be said of it, errors included."""
+    config = written.copy()
     fill_unset(config.proto)
-    train, reader = config.proto.train_config, config.proto.train_input_reader
+    followed = _follow_deprecated(config.proto)
+    findings = [
+        *field_verdicts.judge(config.proto, VERDICTS, OPTIONAL_CHOICES),
+        *config_checks.contradictions(config.proto),
+        *followed,
+        *config_checks.notes(written.proto, config.proto),
+    ]
+    return config, findings
+
+
+def _follow_deprecated(config: TrainEvalPipelineConfig) -> list[Finding]:
+    """Gives the values of fields that TFOD has replaced to those that replace them, in place; returns what to say."""
+    train, reader = config.train_config, config.train_input_reader
     notes = []
     if train.fine_tune_checkpoint and not train.fine_tune_checkpoint_type:
         train.fine_tune_checkpoint_type = "detection" if train.from_detection_checkpoint else "classification"
         text = "is not set: taken from from_detection_checkpoint"
         notes.append(Finding("train_config.fine_tune_checkpoint_type", text, is_error=False))
-    has_both = train.HasField("max_number_of_boxes") and config.proto.HasField("train_input_reader")
+    has_both = train.HasField("max_number_of_boxes") and config.HasField("train_input_reader")
     if has_both and train.max_number_of_boxes != reader.max_number_of_boxes:
         text = f"is used instead of train_input_reader.max_number_of_boxes ({reader.max_number_of_boxes})"
         notes.append(Finding("train_config.max_number_of_boxes", text, is_error=False))
         reader.max_number_of_boxes = train.max_number_of_boxes
-    notes += [*config_checks.eval_reader_notes(config.proto), *config_checks.recipe_notes(config.proto)]
     return notes

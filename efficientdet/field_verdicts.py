@@ -6,7 +6,7 @@ The verdicts themselves are in `verdicts/`; here they are applied to a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -24,14 +24,15 @@ class Finding(NamedTuple):
     is_error: bool
 
 
-def judge(root: Message, table: VerdictTable) -> Iterator[Finding]:
+def judge(root: Message, table: VerdictTable, optional: Collection[str] = ()) -> Iterator[Finding]:
     """Yields what `table` has to say about everything that is set in `root`, in the order of the schema.
 
     Args:
       root: a message.
       table: message name -> field name -> verdict.
+      optional: the choices (`Message.oneof`) that need not be made.
     """
-    yield from _judge_message(root, "", table)
+    yield from _judge_message(root, "", table, optional)
 
 
 def is_refused(field: Field, table: VerdictTable) -> bool:
@@ -53,7 +54,7 @@ def message_name(field: Field) -> str:
     return str(field.containing_type.full_name).removeprefix(f"{field.file.package}.")
 
 
-def _judge_message(message: Message, path: str, table: VerdictTable) -> Iterator[Finding]:
+def _judge_message(message: Message, path: str, table: VerdictTable, optional: Collection[str]) -> Iterator[Finding]:
     for field in message.DESCRIPTOR.fields:
         here = field_paths.join(path, field.name)
         verdict = verdict_of(field, table)
@@ -63,10 +64,10 @@ def _judge_message(message: Message, path: str, table: VerdictTable) -> Iterator
         value = getattr(message, field.name)
         if field_paths.is_repeated(field):
             for index, element in enumerate(value):
-                yield from _judge_message(element, f"{here}[{index}]", table)
+                yield from _judge_message(element, f"{here}[{index}]", table, optional)
         else:
-            yield from _judge_message(value, here, table)
-    yield from _judge_oneofs(message, path, table)
+            yield from _judge_message(value, here, table, optional)
+    yield from _judge_oneofs(message, path, table, optional)
 
 
 def _judge_field(message: Message, field: Field, path: str, verdict: Verdict) -> Iterator[Finding]:
@@ -83,10 +84,10 @@ def _judge_field(message: Message, field: Field, path: str, verdict: Verdict) ->
             yield Finding(path, verdict.instead, is_error=False)
 
 
-def _judge_oneofs(message: Message, path: str, table: VerdictTable) -> Iterator[Finding]:
-    """Every choice the schema offers must be made: a part without a default has nothing to fall back on."""
+def _judge_oneofs(message: Message, path: str, table: VerdictTable, optional: Collection[str]) -> Iterator[Finding]:
+    """Other choices must be made: a part without a default has nothing to fall back on."""
     for oneof in message.DESCRIPTOR.oneofs:
-        if message.WhichOneof(oneof.name) is None:
+        if message.WhichOneof(oneof.name) is None and f"{message.DESCRIPTOR.name}.{oneof.name}" not in optional:
             open_ = [field.name for field in oneof.fields if not is_refused(field, table)]
             needed = f"needs {'one of ' if len(open_) > 1 else ''}{', '.join(open_)}"
             yield Finding(path, needed, is_error=True)

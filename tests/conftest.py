@@ -18,3 +18,15 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"{_SHARED} is absent: the reference fixtures are not part of a clone")
     return _SHARED
+
+
+COLLECTED_FIELDS = pytest.StashKey[set[str]]()
+COLLECTED_FILES = pytest.StashKey[set[Path]]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before the slow tests are left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Notes which config fields the tests are marked to show, for `test_field_tests.py`."""
+    marks = [mark for item in items for mark in item.iter_markers("field")]
+    config.stash[COLLECTED_FIELDS] = {name for mark in marks for name in mark.args}
+    config.stash[COLLECTED_FILES] = {item.path for item in items}

@@ -21,6 +21,7 @@ num_classes: 90
 add_background_class: false
 encode_background_as_zeros: true
 clip_truth_to_last_pixel: true
+freeze_batchnorm_scope: WHOLE_MODEL
 normalize_loss_by_num_matches: true
 normalize_loc_loss_by_codesize: true
 loss_normalizer: MATCHES_PLUS_ONE

@@ -92,12 +92,12 @@ def test_error_names_place_value_and_rule(d0: str) -> None:
 
 
 def test_all_errors_are_reported_at_once_in_the_order_of_the_text() -> None:
-    text = "eval_config { batch_size: 0 }\ntrain_config {\n  freeze_variables: 'x'\n  batch_size: 0\n}\n"
+    text = "eval_config { batch_size: 0 }\ntrain_config {\n  summarize_gradients: true\n  batch_size: 0\n}\n"
     with pytest.raises(ConfigError) as error:
         parse_config(text, "x.config")
     assert str(error.value).split("\n") == [
         "x.config:1: eval_config.batch_size (0) must be at least 1",
-        'x.config:3: train_config.freeze_variables (["x"]) is not supported: all variables are trained',
+        "x.config:3: train_config.summarize_gradients (true) is not supported: there are no gradient summaries",
         "x.config:4: train_config.batch_size (0) must be at least 1",
     ]
 
@@ -119,6 +119,7 @@ def test_written_config_reads_back_to_the_same_message(shared: Path, tmp_path: P
         again = load_config(tmp_path / "model" / "pipeline.config")
         assert again.proto == config.proto
         assert format_config(again).split("\n")[1:] == format_config(config).split("\n")[1:]
+        assert len(again.notes) <= len(config.notes)  # of what the lineage has filled in nothing is said
     assert os.listdir(tmp_path / "model") == ["pipeline.config"]
     assert (tmp_path / "model" / "pipeline.config").stat().st_mode & 0o777 == 0o644
     text = (tmp_path / "model" / "pipeline.config").read_text()
@@ -148,6 +149,15 @@ def test_seed_is_drawn_once_and_only_if_unset(d0: str) -> None:
     assert first.proto.train_config.seed != second.proto.train_config.seed
     assert not config.proto.train_config.HasField("seed")
     assert with_seed(first) is first
+
+
+def test_a_copy_has_a_message_of_its_own(d0: str) -> None:
+    config = parse_config(d0, "x.config")
+    copy = config.copy()
+    assert copy == config
+    copy.proto.train_config.batch_size = 3
+    assert config.proto.train_config.batch_size == 128
+    assert copy.where("train_config.batch_size") == config.where("train_config.batch_size")
 
 
 def test_fine_tune_type_is_what_tfod_reads_into_an_empty_one() -> None:

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 
 from efficientdet.config import format_config, load_config, parse_config
 from efficientdet.errors import ConfigError
+from efficientdet.protos.optimizer_pb2 import Optimizer
 from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 from tests.message_fields import field_value
 
@@ -21,6 +22,7 @@ lineage: TFOD
 model { ssd {
   loss_normalizer: MATCHES_AT_LEAST_ONE
   clip_truth_to_last_pixel: false
+  freeze_batchnorm_scope: PYRAMID_AND_HEADS
   image_resizer { keep_aspect_ratio_resizer { half_pixel_centers: false truncate_size: false } }
   feature_extractor {
     survival_probability: 0.8
@@ -185,7 +187,7 @@ def test_hard_suppression_takes_automls_threshold(choice: str) -> None:
 def test_a_threshold_that_soft_suppression_does_not_look_at_is_noted() -> None:
     override = "model { ssd { post_processing { batch_non_max_suppression { iou_threshold: 0.4 } } } }"
     notes = parse_config(_BARE, "x", [_HEAD, override]).notes
-    assert any("iou_threshold (0.4): has no effect: with soft_nms_sigma (0.25)" in note for note in notes)
+    assert any("iou_threshold (0.4): has no effect with soft_nms_sigma (0.25)" in note for note in notes)
 
 
 def test_a_limit_per_class_is_noted_where_classes_do_not_count() -> None:
@@ -218,3 +220,13 @@ def test_the_resolved_text_reads_back_to_the_same_message(name: str) -> None:
     again = parse_config(format_config(config), "again")
     assert again.proto == config.proto
     assert text_format.MessageToString(again.proto) == text_format.MessageToString(config.proto)
+
+
+@pytest.mark.field("TrainEvalPipelineConfig.lineage", "CosineDecayLearningRate.phase")
+@pytest.mark.parametrize("optimizer", [field.name for field in Optimizer.DESCRIPTOR.oneofs_by_name["optimizer"].fields])
+@pytest.mark.parametrize(("lineage", "phase"), [("TFOD", "AFTER_WARMUP"), ("AUTOML", "FROM_START")])
+def test_a_cosine_begins_where_the_lineage_says_under_every_optimizer(lineage: str, phase: str, optimizer: str) -> None:
+    rate = "learning_rate { cosine_decay_learning_rate {} }"
+    text = f"lineage: {lineage} train_config {{ optimizer {{ {optimizer} {{ {rate} }} }} }}"
+    chosen = getattr(parse_config(text, "x").proto.train_config.optimizer, optimizer)
+    assert field_value(chosen.learning_rate.cosine_decay_learning_rate, "phase") == phase

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+efficientdet/protos/bipartite_matcher.proto\x12\x13\x65\x66\x66icientdet.protos\"\x12\n\x10\x42ipartiteMatcher')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+efficientdet/protos/bipartite_matcher.proto\x12\x13\x65\x66\x66icientdet.protos\"4\n\x10\x42ipartiteMatcher\x12 \n\x11use_matmul_gather\x18\x06 \x01(\x08:\x05\x66\x61lse')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'efficientdet.protos.biparti
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BIPARTITEMATCHER']._serialized_start=68
-  _globals['_BIPARTITEMATCHER']._serialized_end=86
+  _globals['_BIPARTITEMATCHER']._serialized_end=120
 # @@protoc_insertion_point(module_scope)

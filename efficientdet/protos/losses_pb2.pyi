@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Loss(_message.Message):
-    __slots__ = ("localization_loss", "classification_loss", "hard_example_miner", "classification_weight", "localization_weight", "random_example_sampler", "equalization_loss", "expected_loss_weights", "min_num_negative_samples", "desired_negative_sampling_ratio", "iou_loss")
+    __slots__ = ("localization_loss", "classification_loss", "hard_example_miner", "classification_weight", "localization_weight", "random_example_sampler", "equalization_loss", "expected_loss_weights", "min_num_negative_samples", "desired_negative_sampling_ratio", "iou_loss", "class_weights")
     class ExpectedLossWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         NONE: _ClassVar[Loss.ExpectedLossWeights]
@@ -34,6 +34,7 @@ class Loss(_message.Message):
     MIN_NUM_NEGATIVE_SAMPLES_FIELD_NUMBER: _ClassVar[int]
     DESIRED_NEGATIVE_SAMPLING_RATIO_FIELD_NUMBER: _ClassVar[int]
     IOU_LOSS_FIELD_NUMBER: _ClassVar[int]
+    CLASS_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     localization_loss: LocalizationLoss
     classification_loss: ClassificationLoss
     hard_example_miner: HardExampleMiner
@@ -45,21 +46,26 @@ class Loss(_message.Message):
     min_num_negative_samples: float
     desired_negative_sampling_ratio: float
     iou_loss: IouLoss
-    def __init__(self, localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ..., classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., classification_weight: _Optional[float] = ..., localization_weight: _Optional[float] = ..., random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ..., equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ..., expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ..., iou_loss: _Optional[_Union[IouLoss, _Mapping]] = ...) -> None: ...
+    class_weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, localization_loss: _Optional[_Union[LocalizationLoss, _Mapping]] = ..., classification_loss: _Optional[_Union[ClassificationLoss, _Mapping]] = ..., hard_example_miner: _Optional[_Union[HardExampleMiner, _Mapping]] = ..., classification_weight: _Optional[float] = ..., localization_weight: _Optional[float] = ..., random_example_sampler: _Optional[_Union[RandomExampleSampler, _Mapping]] = ..., equalization_loss: _Optional[_Union[Loss.EqualizationLoss, _Mapping]] = ..., expected_loss_weights: _Optional[_Union[Loss.ExpectedLossWeights, str]] = ..., min_num_negative_samples: _Optional[float] = ..., desired_negative_sampling_ratio: _Optional[float] = ..., iou_loss: _Optional[_Union[IouLoss, _Mapping]] = ..., class_weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class LocalizationLoss(_message.Message):
-    __slots__ = ("weighted_l2", "weighted_smooth_l1", "weighted_iou", "l1_localization_loss", "weighted_giou")
+    __slots__ = ("weighted_l2", "weighted_smooth_l1", "weighted_iou", "l1_localization_loss", "weighted_giou", "weighted_diou", "weighted_ciou")
     WEIGHTED_L2_FIELD_NUMBER: _ClassVar[int]
     WEIGHTED_SMOOTH_L1_FIELD_NUMBER: _ClassVar[int]
     WEIGHTED_IOU_FIELD_NUMBER: _ClassVar[int]
     L1_LOCALIZATION_LOSS_FIELD_NUMBER: _ClassVar[int]
     WEIGHTED_GIOU_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTED_DIOU_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTED_CIOU_FIELD_NUMBER: _ClassVar[int]
     weighted_l2: WeightedL2LocalizationLoss
     weighted_smooth_l1: WeightedSmoothL1LocalizationLoss
     weighted_iou: WeightedIOULocalizationLoss
     l1_localization_loss: L1LocalizationLoss
     weighted_giou: WeightedGIOULocalizationLoss
-    def __init__(self, weighted_l2: _Optional[_Union[WeightedL2LocalizationLoss, _Mapping]] = ..., weighted_smooth_l1: _Optional[_Union[WeightedSmoothL1LocalizationLoss, _Mapping]] = ..., weighted_iou: _Optional[_Union[WeightedIOULocalizationLoss, _Mapping]] = ..., l1_localization_loss: _Optional[_Union[L1LocalizationLoss, _Mapping]] = ..., weighted_giou: _Optional[_Union[WeightedGIOULocalizationLoss, _Mapping]] = ...) -> None: ...
+    weighted_diou: WeightedDIOULocalizationLoss
+    weighted_ciou: WeightedCIOULocalizationLoss
+    def __init__(self, weighted_l2: _Optional[_Union[WeightedL2LocalizationLoss, _Mapping]] = ..., weighted_smooth_l1: _Optional[_Union[WeightedSmoothL1LocalizationLoss, _Mapping]] = ..., weighted_iou: _Optional[_Union[WeightedIOULocalizationLoss, _Mapping]] = ..., l1_localization_loss: _Optional[_Union[L1LocalizationLoss, _Mapping]] = ..., weighted_giou: _Optional[_Union[WeightedGIOULocalizationLoss, _Mapping]] = ..., weighted_diou: _Optional[_Union[WeightedDIOULocalizationLoss, _Mapping]] = ..., weighted_ciou: _Optional[_Union[WeightedCIOULocalizationLoss, _Mapping]] = ...) -> None: ...
 
 class WeightedL2LocalizationLoss(_message.Message):
     __slots__ = ("anchorwise_output",)
@@ -95,6 +101,14 @@ class WeightedGIOULocalizationLoss(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class WeightedDIOULocalizationLoss(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WeightedCIOULocalizationLoss(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ClassificationLoss(_message.Message):
     __slots__ = ("weighted_sigmoid", "weighted_softmax", "weighted_logits_softmax", "bootstrapped_sigmoid", "weighted_sigmoid_focal", "penalty_reduced_logistic_focal_loss", "weighted_dice_classification_loss")
     WEIGHTED_SIGMOID_FIELD_NUMBER: _ClassVar[int]
@@ -114,18 +128,22 @@ class ClassificationLoss(_message.Message):
     def __init__(self, weighted_sigmoid: _Optional[_Union[WeightedSigmoidClassificationLoss, _Mapping]] = ..., weighted_softmax: _Optional[_Union[WeightedSoftmaxClassificationLoss, _Mapping]] = ..., weighted_logits_softmax: _Optional[_Union[WeightedSoftmaxClassificationAgainstLogitsLoss, _Mapping]] = ..., bootstrapped_sigmoid: _Optional[_Union[BootstrappedSigmoidClassificationLoss, _Mapping]] = ..., weighted_sigmoid_focal: _Optional[_Union[SigmoidFocalClassificationLoss, _Mapping]] = ..., penalty_reduced_logistic_focal_loss: _Optional[_Union[PenaltyReducedLogisticFocalLoss, _Mapping]] = ..., weighted_dice_classification_loss: _Optional[_Union[WeightedDiceClassificationLoss, _Mapping]] = ...) -> None: ...
 
 class WeightedSigmoidClassificationLoss(_message.Message):
-    __slots__ = ("anchorwise_output",)
+    __slots__ = ("anchorwise_output", "label_smoothing")
     ANCHORWISE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     anchorwise_output: bool
-    def __init__(self, anchorwise_output: bool = ...) -> None: ...
+    label_smoothing: float
+    def __init__(self, anchorwise_output: bool = ..., label_smoothing: _Optional[float] = ...) -> None: ...
 
 class WeightedSoftmaxClassificationLoss(_message.Message):
-    __slots__ = ("anchorwise_output", "logit_scale")
+    __slots__ = ("anchorwise_output", "logit_scale", "label_smoothing")
     ANCHORWISE_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     LOGIT_SCALE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     anchorwise_output: bool
     logit_scale: float
-    def __init__(self, anchorwise_output: bool = ..., logit_scale: _Optional[float] = ...) -> None: ...
+    label_smoothing: float
+    def __init__(self, anchorwise_output: bool = ..., logit_scale: _Optional[float] = ..., label_smoothing: _Optional[float] = ...) -> None: ...
 
 class WeightedSoftmaxClassificationAgainstLogitsLoss(_message.Message):
     __slots__ = ("anchorwise_output", "logit_scale")

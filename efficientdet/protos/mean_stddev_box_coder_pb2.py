@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/efficientdet/protos/mean_stddev_box_coder.proto\x12\x13\x65\x66\x66icientdet.protos\"\x14\n\x12MeanStddevBoxCoder')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/efficientdet/protos/mean_stddev_box_coder.proto\x12\x13\x65\x66\x66icientdet.protos\"*\n\x12MeanStddevBoxCoder\x12\x14\n\x06stddev\x18\x01 \x01(\x02:\x04\x30.01')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'efficientdet.protos.mean_st
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MEANSTDDEVBOXCODER']._serialized_start=72
-  _globals['_MEANSTDDEVBOXCODER']._serialized_end=92
+  _globals['_MEANSTDDEVBOXCODER']._serialized_end=114
 # @@protoc_insertion_point(module_scope)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#efficientdet/protos/optimizer.proto\x12\x13\x65\x66\x66icientdet.protos\"\xa9\x02\n\tOptimizer\x12\x43\n\x12rms_prop_optimizer\x18\x01 \x01(\x0b\x32%.efficientdet.protos.RMSPropOptimizerH\x00\x12\x44\n\x12momentum_optimizer\x18\x02 \x01(\x0b\x32&.efficientdet.protos.MomentumOptimizerH\x00\x12<\n\x0e\x61\x64\x61m_optimizer\x18\x03 \x01(\x0b\x32\".efficientdet.protos.AdamOptimizerH\x00\x12 \n\x12use_moving_average\x18\x04 \x01(\x08:\x04true\x12$\n\x14moving_average_decay\x18\x05 \x01(\x02:\x06\x30.9999B\x0b\n\toptimizer\"\x9b\x01\n\x10RMSPropOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12%\n\x18momentum_optimizer_value\x18\x02 \x01(\x02:\x03\x30.9\x12\x12\n\x05\x64\x65\x63\x61y\x18\x03 \x01(\x02:\x03\x30.9\x12\x12\n\x07\x65psilon\x18\x04 \x01(\x02:\x01\x31\"\xcd\x03\n\x0cLearningRate\x12K\n\x16\x63onstant_learning_rate\x18\x01 \x01(\x0b\x32).efficientdet.protos.ConstantLearningRateH\x00\x12\\\n\x1f\x65xponential_decay_learning_rate\x18\x02 \x01(\x0b\x32\x31.efficientdet.protos.ExponentialDecayLearningRateH\x00\x12P\n\x19manual_step_learning_rate\x18\x03 \x01(\x0b\x32+.efficientdet.protos.ManualStepLearningRateH\x00\x12R\n\x1a\x63osine_decay_learning_rate\x18\x04 \x01(\x0b\x32,.efficientdet.protos.CosineDecayLearningRateH\x00\x12[\n\x1epolynomial_decay_learning_rate\x18\xd0\x0f \x01(\x0b\x32\x30.efficientdet.protos.PolynomialDecayLearningRateH\x00\x42\x0f\n\rlearning_rate\"4\n\x14\x43onstantLearningRate\x12\x1c\n\rlearning_rate\x18\x01 \x01(\x02:\x05\x30.002\"\xef\x01\n\x1c\x45xponentialDecayLearningRate\x12$\n\x15initial_learning_rate\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0b\x64\x65\x63\x61y_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12\x1a\n\x0c\x64\x65\x63\x61y_factor\x18\x03 \x01(\x02:\x04\x30.95\x12\x17\n\tstaircase\x18\x04 \x01(\x08:\x04true\x12\x1f\n\x14\x62urnin_learning_rate\x18\x05 \x01(\x02:\x01\x30\x12\x17\n\x0c\x62urnin_steps\x18\x06 \x01(\r:\x01\x30\x12\x1c\n\x11min_learning_rate\x18\x07 \x01(\x02:\x01\x30\"\xed\x01\n\x16ManualStepLearningRate\x12$\n\x15initial_learning_rate\x18\x01 \x01(\x02:\x05\x30.002\x12R\n\x08schedule\x18\x02 \x03(\x0b\x32@.efficientdet.protos.ManualStepLearningRate.LearningRateSchedule\x12\x15\n\x06warmup\x18\x03 \x01(\x08:\x05\x66\x61lse\x1a\x42\n\x14LearningRateSchedule\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x1c\n\rlearning_rate\x18\x02 \x01(\x02:\x05\x30.002\"\xad\x02\n\x17\x43osineDecayLearningRate\x12!\n\x12learning_rate_base\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0btotal_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12$\n\x14warmup_learning_rate\x18\x03 \x01(\x02:\x06\x30.0002\x12\x1b\n\x0cwarmup_steps\x18\x04 \x01(\r:\x05\x31\x30\x30\x30\x30\x12\x1f\n\x14hold_base_rate_steps\x18\x05 \x01(\r:\x01\x30\x12\x42\n\x05phase\x18\xd0\x0f \x01(\x0e\x32\x32.efficientdet.protos.CosineDecayLearningRate.Phase\")\n\x05Phase\x12\x10\n\x0c\x41\x46TER_WARMUP\x10\x01\x12\x0e\n\nFROM_START\x10\x02\"\xb5\x01\n\x1bPolynomialDecayLearningRate\x12!\n\x12learning_rate_base\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0btotal_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12\x12\n\x05power\x18\x03 \x01(\x02:\x03\x30.9\x12$\n\x14warmup_learning_rate\x18\x04 \x01(\x02:\x06\x30.0002\x12\x1b\n\x0cwarmup_steps\x18\x05 \x01(\r:\x05\x31\x30\x30\x30\x30\"t\n\x11MomentumOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12%\n\x18momentum_optimizer_value\x18\x02 \x01(\x02:\x03\x30.9\"a\n\rAdamOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12\x16\n\x07\x65psilon\x18\x02 \x01(\x02:\x05\x31\x65-08')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#efficientdet/protos/optimizer.proto\x12\x13\x65\x66\x66icientdet.protos\"\xea\x02\n\tOptimizer\x12\x43\n\x12rms_prop_optimizer\x18\x01 \x01(\x0b\x32%.efficientdet.protos.RMSPropOptimizerH\x00\x12\x44\n\x12momentum_optimizer\x18\x02 \x01(\x0b\x32&.efficientdet.protos.MomentumOptimizerH\x00\x12<\n\x0e\x61\x64\x61m_optimizer\x18\x03 \x01(\x0b\x32\".efficientdet.protos.AdamOptimizerH\x00\x12?\n\x0f\x61\x64\x61mw_optimizer\x18\xd0\x0f \x01(\x0b\x32#.efficientdet.protos.AdamWOptimizerH\x00\x12 \n\x12use_moving_average\x18\x04 \x01(\x08:\x04true\x12$\n\x14moving_average_decay\x18\x05 \x01(\x02:\x06\x30.9999B\x0b\n\toptimizer\"\xa1\x02\n\x10RMSPropOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12%\n\x18momentum_optimizer_value\x18\x02 \x01(\x02:\x03\x30.9\x12\x12\n\x05\x64\x65\x63\x61y\x18\x03 \x01(\x02:\x03\x30.9\x12\x12\n\x07\x65psilon\x18\x04 \x01(\x02:\x01\x31\x12J\n\rdecay_meaning\x18\xd0\x0f \x01(\x0e\x32\x32.efficientdet.protos.RMSPropOptimizer.DecayMeaning\"8\n\x0c\x44\x65\x63\x61yMeaning\x12\x11\n\rLEARNING_RATE\x10\x01\x12\x15\n\x11SQUARED_GRADIENTS\x10\x02\"\xa8\x04\n\x0cLearningRate\x12K\n\x16\x63onstant_learning_rate\x18\x01 \x01(\x0b\x32).efficientdet.protos.ConstantLearningRateH\x00\x12\\\n\x1f\x65xponential_decay_learning_rate\x18\x02 \x01(\x0b\x32\x31.efficientdet.protos.ExponentialDecayLearningRateH\x00\x12P\n\x19manual_step_learning_rate\x18\x03 \x01(\x0b\x32+.efficientdet.protos.ManualStepLearningRateH\x00\x12R\n\x1a\x63osine_decay_learning_rate\x18\x04 \x01(\x0b\x32,.efficientdet.protos.CosineDecayLearningRateH\x00\x12[\n\x1epolynomial_decay_learning_rate\x18\xd0\x0f \x01(\x0b\x32\x30.efficientdet.protos.PolynomialDecayLearningRateH\x00\x12Y\n\x1d\x63osine_restarts_learning_rate\x18\xd1\x0f \x01(\x0b\x32/.efficientdet.protos.CosineRestartsLearningRateH\x00\x42\x0f\n\rlearning_rate\"4\n\x14\x43onstantLearningRate\x12\x1c\n\rlearning_rate\x18\x01 \x01(\x02:\x05\x30.002\"\xef\x01\n\x1c\x45xponentialDecayLearningRate\x12$\n\x15initial_learning_rate\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0b\x64\x65\x63\x61y_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12\x1a\n\x0c\x64\x65\x63\x61y_factor\x18\x03 \x01(\x02:\x04\x30.95\x12\x17\n\tstaircase\x18\x04 \x01(\x08:\x04true\x12\x1f\n\x14\x62urnin_learning_rate\x18\x05 \x01(\x02:\x01\x30\x12\x17\n\x0c\x62urnin_steps\x18\x06 \x01(\r:\x01\x30\x12\x1c\n\x11min_learning_rate\x18\x07 \x01(\x02:\x01\x30\"\xed\x01\n\x16ManualStepLearningRate\x12$\n\x15initial_learning_rate\x18\x01 \x01(\x02:\x05\x30.002\x12R\n\x08schedule\x18\x02 \x03(\x0b\x32@.efficientdet.protos.ManualStepLearningRate.LearningRateSchedule\x12\x15\n\x06warmup\x18\x03 \x01(\x08:\x05\x66\x61lse\x1a\x42\n\x14LearningRateSchedule\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x1c\n\rlearning_rate\x18\x02 \x01(\x02:\x05\x30.002\"\xad\x02\n\x17\x43osineDecayLearningRate\x12!\n\x12learning_rate_base\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0btotal_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12$\n\x14warmup_learning_rate\x18\x03 \x01(\x02:\x06\x30.0002\x12\x1b\n\x0cwarmup_steps\x18\x04 \x01(\r:\x05\x31\x30\x30\x30\x30\x12\x1f\n\x14hold_base_rate_steps\x18\x05 \x01(\r:\x01\x30\x12\x42\n\x05phase\x18\xd0\x0f \x01(\x0e\x32\x32.efficientdet.protos.CosineDecayLearningRate.Phase\")\n\x05Phase\x12\x10\n\x0c\x41\x46TER_WARMUP\x10\x01\x12\x0e\n\nFROM_START\x10\x02\"\xb5\x01\n\x1bPolynomialDecayLearningRate\x12!\n\x12learning_rate_base\x18\x01 \x01(\x02:\x05\x30.002\x12\x1c\n\x0btotal_steps\x18\x02 \x01(\r:\x07\x34\x30\x30\x30\x30\x30\x30\x12\x12\n\x05power\x18\x03 \x01(\x02:\x03\x30.9\x12$\n\x14warmup_learning_rate\x18\x04 \x01(\x02:\x06\x30.0002\x12\x1b\n\x0cwarmup_steps\x18\x05 \x01(\r:\x05\x31\x30\x30\x30\x30\"\xef\x01\n\x1a\x43osineRestartsLearningRate\x12!\n\x12learning_rate_base\x18\x01 \x01(\x02:\x05\x30.002\x12!\n\x12\x66irst_period_steps\x18\x02 \x01(\r:\x05\x31\x30\x30\x30\x30\x12\x18\n\rperiod_factor\x18\x03 \x01(\x02:\x01\x32\x12\x16\n\x0brate_factor\x18\x04 \x01(\x02:\x01\x31\x12\x1a\n\x0f\x65nd_rate_factor\x18\x05 \x01(\x02:\x01\x30\x12$\n\x14warmup_learning_rate\x18\x06 \x01(\x02:\x06\x30.0002\x12\x17\n\x0cwarmup_steps\x18\x07 \x01(\r:\x01\x30\"\x8e\x01\n\x11MomentumOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12%\n\x18momentum_optimizer_value\x18\x02 \x01(\x02:\x03\x30.9\x12\x18\n\x08nesterov\x18\xd0\x0f \x01(\x08:\x05\x66\x61lse\"a\n\rAdamOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12\x16\n\x07\x65psilon\x18\x02 \x01(\x02:\x05\x31\x65-08\"\xc6\x01\n\x0e\x41\x64\x61mWOptimizer\x12\x38\n\rlearning_rate\x18\x01 \x01(\x0b\x32!.efficientdet.protos.LearningRate\x12\x1a\n\x0cweight_decay\x18\x02 \x01(\x02:\x04\x30.01\x12\x16\n\x07\x65psilon\x18\x03 \x01(\x02:\x05\x31\x65-08\x12\x13\n\x06\x62\x65ta_1\x18\x04 \x01(\x02:\x03\x30.9\x12\x15\n\x06\x62\x65ta_2\x18\x05 \x01(\x02:\x05\x30.999\x12\x1a\n\x12\x65xclude_from_decay\x18\x06 \x03(\t')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,27 +32,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'efficientdet.protos.optimiz
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPTIMIZER']._serialized_start=61
-  _globals['_OPTIMIZER']._serialized_end=358
-  _globals['_RMSPROPOPTIMIZER']._serialized_start=361
-  _globals['_RMSPROPOPTIMIZER']._serialized_end=516
-  _globals['_LEARNINGRATE']._serialized_start=519
-  _globals['_LEARNINGRATE']._serialized_end=980
-  _globals['_CONSTANTLEARNINGRATE']._serialized_start=982
-  _globals['_CONSTANTLEARNINGRATE']._serialized_end=1034
-  _globals['_EXPONENTIALDECAYLEARNINGRATE']._serialized_start=1037
-  _globals['_EXPONENTIALDECAYLEARNINGRATE']._serialized_end=1276
-  _globals['_MANUALSTEPLEARNINGRATE']._serialized_start=1279
-  _globals['_MANUALSTEPLEARNINGRATE']._serialized_end=1516
-  _globals['_MANUALSTEPLEARNINGRATE_LEARNINGRATESCHEDULE']._serialized_start=1450
-  _globals['_MANUALSTEPLEARNINGRATE_LEARNINGRATESCHEDULE']._serialized_end=1516
-  _globals['_COSINEDECAYLEARNINGRATE']._serialized_start=1519
-  _globals['_COSINEDECAYLEARNINGRATE']._serialized_end=1820
-  _globals['_COSINEDECAYLEARNINGRATE_PHASE']._serialized_start=1779
-  _globals['_COSINEDECAYLEARNINGRATE_PHASE']._serialized_end=1820
-  _globals['_POLYNOMIALDECAYLEARNINGRATE']._serialized_start=1823
-  _globals['_POLYNOMIALDECAYLEARNINGRATE']._serialized_end=2004
-  _globals['_MOMENTUMOPTIMIZER']._serialized_start=2006
-  _globals['_MOMENTUMOPTIMIZER']._serialized_end=2122
-  _globals['_ADAMOPTIMIZER']._serialized_start=2124
-  _globals['_ADAMOPTIMIZER']._serialized_end=2221
+  _globals['_OPTIMIZER']._serialized_end=423
+  _globals['_RMSPROPOPTIMIZER']._serialized_start=426
+  _globals['_RMSPROPOPTIMIZER']._serialized_end=715
+  _globals['_RMSPROPOPTIMIZER_DECAYMEANING']._serialized_start=659
+  _globals['_RMSPROPOPTIMIZER_DECAYMEANING']._serialized_end=715
+  _globals['_LEARNINGRATE']._serialized_start=718
+  _globals['_LEARNINGRATE']._serialized_end=1270
+  _globals['_CONSTANTLEARNINGRATE']._serialized_start=1272
+  _globals['_CONSTANTLEARNINGRATE']._serialized_end=1324
+  _globals['_EXPONENTIALDECAYLEARNINGRATE']._serialized_start=1327
+  _globals['_EXPONENTIALDECAYLEARNINGRATE']._serialized_end=1566
+  _globals['_MANUALSTEPLEARNINGRATE']._serialized_start=1569
+  _globals['_MANUALSTEPLEARNINGRATE']._serialized_end=1806
+  _globals['_MANUALSTEPLEARNINGRATE_LEARNINGRATESCHEDULE']._serialized_start=1740
+  _globals['_MANUALSTEPLEARNINGRATE_LEARNINGRATESCHEDULE']._serialized_end=1806
+  _globals['_COSINEDECAYLEARNINGRATE']._serialized_start=1809
+  _globals['_COSINEDECAYLEARNINGRATE']._serialized_end=2110
+  _globals['_COSINEDECAYLEARNINGRATE_PHASE']._serialized_start=2069
+  _globals['_COSINEDECAYLEARNINGRATE_PHASE']._serialized_end=2110
+  _globals['_POLYNOMIALDECAYLEARNINGRATE']._serialized_start=2113
+  _globals['_POLYNOMIALDECAYLEARNINGRATE']._serialized_end=2294
+  _globals['_COSINERESTARTSLEARNINGRATE']._serialized_start=2297
+  _globals['_COSINERESTARTSLEARNINGRATE']._serialized_end=2536
+  _globals['_MOMENTUMOPTIMIZER']._serialized_start=2539
+  _globals['_MOMENTUMOPTIMIZER']._serialized_end=2681
+  _globals['_ADAMOPTIMIZER']._serialized_start=2683
+  _globals['_ADAMOPTIMIZER']._serialized_end=2780
+  _globals['_ADAMWOPTIMIZER']._serialized_start=2783
+  _globals['_ADAMWOPTIMIZER']._serialized_end=2981
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PreprocessingStep(_message.Message):
-    __slots__ = ("normalize_image", "random_horizontal_flip", "random_pixel_value_scale", "random_image_scale", "random_rgb_to_gray", "random_adjust_brightness", "random_adjust_contrast", "random_adjust_hue", "random_adjust_saturation", "random_distort_color", "random_jitter_boxes", "random_crop_image", "random_pad_image", "random_crop_pad_image", "random_crop_to_aspect_ratio", "random_black_patches", "random_resize_method", "scale_boxes_to_pixel_coordinates", "resize_image", "subtract_channel_mean", "ssd_random_crop", "ssd_random_crop_pad", "ssd_random_crop_fixed_aspect_ratio", "ssd_random_crop_pad_fixed_aspect_ratio", "random_vertical_flip", "random_rotation90", "rgb_to_gray", "convert_class_logits_to_softmax", "random_absolute_pad_image", "random_self_concat_image", "autoaugment_image", "drop_label_probabilistically", "remap_labels", "random_jpeg_quality", "random_downscale_to_target_pixels", "random_patch_gaussian", "random_square_crop_by_scale", "random_scale_crop_and_pad_to_square", "adjust_gamma")
+    __slots__ = ("normalize_image", "random_horizontal_flip", "random_pixel_value_scale", "random_image_scale", "random_rgb_to_gray", "random_adjust_brightness", "random_adjust_contrast", "random_adjust_hue", "random_adjust_saturation", "random_distort_color", "random_jitter_boxes", "random_crop_image", "random_pad_image", "random_crop_pad_image", "random_crop_to_aspect_ratio", "random_black_patches", "random_resize_method", "scale_boxes_to_pixel_coordinates", "resize_image", "subtract_channel_mean", "ssd_random_crop", "ssd_random_crop_pad", "ssd_random_crop_fixed_aspect_ratio", "ssd_random_crop_pad_fixed_aspect_ratio", "random_vertical_flip", "random_rotation90", "rgb_to_gray", "convert_class_logits_to_softmax", "random_absolute_pad_image", "random_self_concat_image", "autoaugment_image", "drop_label_probabilistically", "remap_labels", "random_jpeg_quality", "random_downscale_to_target_pixels", "random_patch_gaussian", "random_square_crop_by_scale", "random_scale_crop_and_pad_to_square", "adjust_gamma", "rand_augment_image", "random_grid_mask", "random_min_iou_crop", "random_mix_up", "random_mosaic", "random_zoom_out", "random_photometric_distort")
     NORMALIZE_IMAGE_FIELD_NUMBER: _ClassVar[int]
     RANDOM_HORIZONTAL_FLIP_FIELD_NUMBER: _ClassVar[int]
     RANDOM_PIXEL_VALUE_SCALE_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,13 @@ class PreprocessingStep(_message.Message):
     RANDOM_SQUARE_CROP_BY_SCALE_FIELD_NUMBER: _ClassVar[int]
     RANDOM_SCALE_CROP_AND_PAD_TO_SQUARE_FIELD_NUMBER: _ClassVar[int]
     ADJUST_GAMMA_FIELD_NUMBER: _ClassVar[int]
+    RAND_AUGMENT_IMAGE_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_GRID_MASK_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_MIN_IOU_CROP_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_MIX_UP_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_MOSAIC_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_ZOOM_OUT_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_PHOTOMETRIC_DISTORT_FIELD_NUMBER: _ClassVar[int]
     normalize_image: NormalizeImage
     random_horizontal_flip: RandomHorizontalFlip
     random_pixel_value_scale: RandomPixelValueScale
@@ -86,7 +93,14 @@ class PreprocessingStep(_message.Message):
     random_square_crop_by_scale: RandomSquareCropByScale
     random_scale_crop_and_pad_to_square: RandomScaleCropAndPadToSquare
     adjust_gamma: AdjustGamma
-    def __init__(self, normalize_image: _Optional[_Union[NormalizeImage, _Mapping]] = ..., random_horizontal_flip: _Optional[_Union[RandomHorizontalFlip, _Mapping]] = ..., random_pixel_value_scale: _Optional[_Union[RandomPixelValueScale, _Mapping]] = ..., random_image_scale: _Optional[_Union[RandomImageScale, _Mapping]] = ..., random_rgb_to_gray: _Optional[_Union[RandomRGBtoGray, _Mapping]] = ..., random_adjust_brightness: _Optional[_Union[RandomAdjustBrightness, _Mapping]] = ..., random_adjust_contrast: _Optional[_Union[RandomAdjustContrast, _Mapping]] = ..., random_adjust_hue: _Optional[_Union[RandomAdjustHue, _Mapping]] = ..., random_adjust_saturation: _Optional[_Union[RandomAdjustSaturation, _Mapping]] = ..., random_distort_color: _Optional[_Union[RandomDistortColor, _Mapping]] = ..., random_jitter_boxes: _Optional[_Union[RandomJitterBoxes, _Mapping]] = ..., random_crop_image: _Optional[_Union[RandomCropImage, _Mapping]] = ..., random_pad_image: _Optional[_Union[RandomPadImage, _Mapping]] = ..., random_crop_pad_image: _Optional[_Union[RandomCropPadImage, _Mapping]] = ..., random_crop_to_aspect_ratio: _Optional[_Union[RandomCropToAspectRatio, _Mapping]] = ..., random_black_patches: _Optional[_Union[RandomBlackPatches, _Mapping]] = ..., random_resize_method: _Optional[_Union[RandomResizeMethod, _Mapping]] = ..., scale_boxes_to_pixel_coordinates: _Optional[_Union[ScaleBoxesToPixelCoordinates, _Mapping]] = ..., resize_image: _Optional[_Union[ResizeImage, _Mapping]] = ..., subtract_channel_mean: _Optional[_Union[SubtractChannelMean, _Mapping]] = ..., ssd_random_crop: _Optional[_Union[SSDRandomCrop, _Mapping]] = ..., ssd_random_crop_pad: _Optional[_Union[SSDRandomCropPad, _Mapping]] = ..., ssd_random_crop_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropFixedAspectRatio, _Mapping]] = ..., ssd_random_crop_pad_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropPadFixedAspectRatio, _Mapping]] = ..., random_vertical_flip: _Optional[_Union[RandomVerticalFlip, _Mapping]] = ..., random_rotation90: _Optional[_Union[RandomRotation90, _Mapping]] = ..., rgb_to_gray: _Optional[_Union[RGBtoGray, _Mapping]] = ..., convert_class_logits_to_softmax: _Optional[_Union[ConvertClassLogitsToSoftmax, _Mapping]] = ..., random_absolute_pad_image: _Optional[_Union[RandomAbsolutePadImage, _Mapping]] = ..., random_self_concat_image: _Optional[_Union[RandomSelfConcatImage, _Mapping]] = ..., autoaugment_image: _Optional[_Union[AutoAugmentImage, _Mapping]] = ..., drop_label_probabilistically: _Optional[_Union[DropLabelProbabilistically, _Mapping]] = ..., remap_labels: _Optional[_Union[RemapLabels, _Mapping]] = ..., random_jpeg_quality: _Optional[_Union[RandomJpegQuality, _Mapping]] = ..., random_downscale_to_target_pixels: _Optional[_Union[RandomDownscaleToTargetPixels, _Mapping]] = ..., random_patch_gaussian: _Optional[_Union[RandomPatchGaussian, _Mapping]] = ..., random_square_crop_by_scale: _Optional[_Union[RandomSquareCropByScale, _Mapping]] = ..., random_scale_crop_and_pad_to_square: _Optional[_Union[RandomScaleCropAndPadToSquare, _Mapping]] = ..., adjust_gamma: _Optional[_Union[AdjustGamma, _Mapping]] = ...) -> None: ...
+    rand_augment_image: RandAugmentImage
+    random_grid_mask: RandomGridMask
+    random_min_iou_crop: RandomMinIouCrop
+    random_mix_up: RandomMixUp
+    random_mosaic: RandomMosaic
+    random_zoom_out: RandomZoomOut
+    random_photometric_distort: RandomPhotometricDistort
+    def __init__(self, normalize_image: _Optional[_Union[NormalizeImage, _Mapping]] = ..., random_horizontal_flip: _Optional[_Union[RandomHorizontalFlip, _Mapping]] = ..., random_pixel_value_scale: _Optional[_Union[RandomPixelValueScale, _Mapping]] = ..., random_image_scale: _Optional[_Union[RandomImageScale, _Mapping]] = ..., random_rgb_to_gray: _Optional[_Union[RandomRGBtoGray, _Mapping]] = ..., random_adjust_brightness: _Optional[_Union[RandomAdjustBrightness, _Mapping]] = ..., random_adjust_contrast: _Optional[_Union[RandomAdjustContrast, _Mapping]] = ..., random_adjust_hue: _Optional[_Union[RandomAdjustHue, _Mapping]] = ..., random_adjust_saturation: _Optional[_Union[RandomAdjustSaturation, _Mapping]] = ..., random_distort_color: _Optional[_Union[RandomDistortColor, _Mapping]] = ..., random_jitter_boxes: _Optional[_Union[RandomJitterBoxes, _Mapping]] = ..., random_crop_image: _Optional[_Union[RandomCropImage, _Mapping]] = ..., random_pad_image: _Optional[_Union[RandomPadImage, _Mapping]] = ..., random_crop_pad_image: _Optional[_Union[RandomCropPadImage, _Mapping]] = ..., random_crop_to_aspect_ratio: _Optional[_Union[RandomCropToAspectRatio, _Mapping]] = ..., random_black_patches: _Optional[_Union[RandomBlackPatches, _Mapping]] = ..., random_resize_method: _Optional[_Union[RandomResizeMethod, _Mapping]] = ..., scale_boxes_to_pixel_coordinates: _Optional[_Union[ScaleBoxesToPixelCoordinates, _Mapping]] = ..., resize_image: _Optional[_Union[ResizeImage, _Mapping]] = ..., subtract_channel_mean: _Optional[_Union[SubtractChannelMean, _Mapping]] = ..., ssd_random_crop: _Optional[_Union[SSDRandomCrop, _Mapping]] = ..., ssd_random_crop_pad: _Optional[_Union[SSDRandomCropPad, _Mapping]] = ..., ssd_random_crop_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropFixedAspectRatio, _Mapping]] = ..., ssd_random_crop_pad_fixed_aspect_ratio: _Optional[_Union[SSDRandomCropPadFixedAspectRatio, _Mapping]] = ..., random_vertical_flip: _Optional[_Union[RandomVerticalFlip, _Mapping]] = ..., random_rotation90: _Optional[_Union[RandomRotation90, _Mapping]] = ..., rgb_to_gray: _Optional[_Union[RGBtoGray, _Mapping]] = ..., convert_class_logits_to_softmax: _Optional[_Union[ConvertClassLogitsToSoftmax, _Mapping]] = ..., random_absolute_pad_image: _Optional[_Union[RandomAbsolutePadImage, _Mapping]] = ..., random_self_concat_image: _Optional[_Union[RandomSelfConcatImage, _Mapping]] = ..., autoaugment_image: _Optional[_Union[AutoAugmentImage, _Mapping]] = ..., drop_label_probabilistically: _Optional[_Union[DropLabelProbabilistically, _Mapping]] = ..., remap_labels: _Optional[_Union[RemapLabels, _Mapping]] = ..., random_jpeg_quality: _Optional[_Union[RandomJpegQuality, _Mapping]] = ..., random_downscale_to_target_pixels: _Optional[_Union[RandomDownscaleToTargetPixels, _Mapping]] = ..., random_patch_gaussian: _Optional[_Union[RandomPatchGaussian, _Mapping]] = ..., random_square_crop_by_scale: _Optional[_Union[RandomSquareCropByScale, _Mapping]] = ..., random_scale_crop_and_pad_to_square: _Optional[_Union[RandomScaleCropAndPadToSquare, _Mapping]] = ..., adjust_gamma: _Optional[_Union[AdjustGamma, _Mapping]] = ..., rand_augment_image: _Optional[_Union[RandAugmentImage, _Mapping]] = ..., random_grid_mask: _Optional[_Union[RandomGridMask, _Mapping]] = ..., random_min_iou_crop: _Optional[_Union[RandomMinIouCrop, _Mapping]] = ..., random_mix_up: _Optional[_Union[RandomMixUp, _Mapping]] = ..., random_mosaic: _Optional[_Union[RandomMosaic, _Mapping]] = ..., random_zoom_out: _Optional[_Union[RandomZoomOut, _Mapping]] = ..., random_photometric_distort: _Optional[_Union[RandomPhotometricDistort, _Mapping]] = ...) -> None: ...
 
 class NormalizeImage(_message.Message):
     __slots__ = ("original_minval", "original_maxval", "target_minval", "target_maxval")
@@ -557,3 +571,93 @@ class AdjustGamma(_message.Message):
     gamma: float
     gain: float
     def __init__(self, gamma: _Optional[float] = ..., gain: _Optional[float] = ...) -> None: ...
+
+class RandAugmentImage(_message.Message):
+    __slots__ = ("num_layers", "magnitude")
+    NUM_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    MAGNITUDE_FIELD_NUMBER: _ClassVar[int]
+    num_layers: int
+    magnitude: float
+    def __init__(self, num_layers: _Optional[int] = ..., magnitude: _Optional[float] = ...) -> None: ...
+
+class RandomGridMask(_message.Message):
+    __slots__ = ("probability", "min_period", "max_period", "ratio", "max_rotation", "color")
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    MIN_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    MAX_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_ROTATION_FIELD_NUMBER: _ClassVar[int]
+    COLOR_FIELD_NUMBER: _ClassVar[int]
+    probability: float
+    min_period: float
+    max_period: float
+    ratio: float
+    max_rotation: float
+    color: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, probability: _Optional[float] = ..., min_period: _Optional[float] = ..., max_period: _Optional[float] = ..., ratio: _Optional[float] = ..., max_rotation: _Optional[float] = ..., color: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class RandomMinIouCrop(_message.Message):
+    __slots__ = ("min_ious", "min_scale", "max_scale", "min_aspect_ratio", "max_aspect_ratio", "max_attempts")
+    MIN_IOUS_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCALE_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCALE_FIELD_NUMBER: _ClassVar[int]
+    MIN_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    min_ious: _containers.RepeatedScalarFieldContainer[float]
+    min_scale: float
+    max_scale: float
+    min_aspect_ratio: float
+    max_aspect_ratio: float
+    max_attempts: int
+    def __init__(self, min_ious: _Optional[_Iterable[float]] = ..., min_scale: _Optional[float] = ..., max_scale: _Optional[float] = ..., min_aspect_ratio: _Optional[float] = ..., max_aspect_ratio: _Optional[float] = ..., max_attempts: _Optional[int] = ...) -> None: ...
+
+class RandomMixUp(_message.Message):
+    __slots__ = ("probability", "alpha")
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    probability: float
+    alpha: float
+    def __init__(self, probability: _Optional[float] = ..., alpha: _Optional[float] = ...) -> None: ...
+
+class RandomMosaic(_message.Message):
+    __slots__ = ("probability", "output_size", "min_center", "max_center", "min_box_share")
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MIN_CENTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_CENTER_FIELD_NUMBER: _ClassVar[int]
+    MIN_BOX_SHARE_FIELD_NUMBER: _ClassVar[int]
+    probability: float
+    output_size: int
+    min_center: float
+    max_center: float
+    min_box_share: float
+    def __init__(self, probability: _Optional[float] = ..., output_size: _Optional[int] = ..., min_center: _Optional[float] = ..., max_center: _Optional[float] = ..., min_box_share: _Optional[float] = ...) -> None: ...
+
+class RandomZoomOut(_message.Message):
+    __slots__ = ("probability", "max_ratio", "color")
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    MAX_RATIO_FIELD_NUMBER: _ClassVar[int]
+    COLOR_FIELD_NUMBER: _ClassVar[int]
+    probability: float
+    max_ratio: float
+    color: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, probability: _Optional[float] = ..., max_ratio: _Optional[float] = ..., color: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class RandomPhotometricDistort(_message.Message):
+    __slots__ = ("probability", "max_brightness_delta", "min_contrast", "max_contrast", "min_saturation", "max_saturation", "max_hue_delta")
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    MAX_BRIGHTNESS_DELTA_FIELD_NUMBER: _ClassVar[int]
+    MIN_CONTRAST_FIELD_NUMBER: _ClassVar[int]
+    MAX_CONTRAST_FIELD_NUMBER: _ClassVar[int]
+    MIN_SATURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_SATURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_HUE_DELTA_FIELD_NUMBER: _ClassVar[int]
+    probability: float
+    max_brightness_delta: float
+    min_contrast: float
+    max_contrast: float
+    min_saturation: float
+    max_saturation: float
+    max_hue_delta: float
+    def __init__(self, probability: _Optional[float] = ..., max_brightness_delta: _Optional[float] = ..., min_contrast: _Optional[float] = ..., max_contrast: _Optional[float] = ..., min_saturation: _Optional[float] = ..., max_saturation: _Optional[float] = ..., max_hue_delta: _Optional[float] = ...) -> None: ...

@@ -17,13 +17,19 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Ssd(_message.Message):
-    __slots__ = ("num_classes", "image_resizer", "feature_extractor", "box_coder", "matcher", "similarity_calculator", "encode_background_as_zeros", "negative_class_weight", "box_predictor", "anchor_generator", "post_processing", "normalize_loss_by_num_matches", "normalize_loc_loss_by_codesize", "loss", "freeze_batchnorm", "inplace_batchnorm_update", "add_background_class", "explicit_background_class", "use_confidences_as_targets", "implicit_example_weight", "return_raw_detections_during_predict", "mask_head_config", "loss_normalizer", "clip_truth_to_last_pixel")
+    __slots__ = ("num_classes", "image_resizer", "feature_extractor", "box_coder", "matcher", "similarity_calculator", "encode_background_as_zeros", "negative_class_weight", "box_predictor", "anchor_generator", "post_processing", "normalize_loss_by_num_matches", "normalize_loc_loss_by_codesize", "loss", "freeze_batchnorm", "inplace_batchnorm_update", "add_background_class", "explicit_background_class", "use_confidences_as_targets", "implicit_example_weight", "return_raw_detections_during_predict", "mask_head_config", "loss_normalizer", "clip_truth_to_last_pixel", "freeze_batchnorm_scope")
     class LossNormalizer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         MATCHES_AT_LEAST_ONE: _ClassVar[Ssd.LossNormalizer]
         MATCHES_PLUS_ONE: _ClassVar[Ssd.LossNormalizer]
     MATCHES_AT_LEAST_ONE: Ssd.LossNormalizer
     MATCHES_PLUS_ONE: Ssd.LossNormalizer
+    class BatchNormScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PYRAMID_AND_HEADS: _ClassVar[Ssd.BatchNormScope]
+        WHOLE_MODEL: _ClassVar[Ssd.BatchNormScope]
+    PYRAMID_AND_HEADS: Ssd.BatchNormScope
+    WHOLE_MODEL: Ssd.BatchNormScope
     class MaskHead(_message.Message):
         __slots__ = ("mask_height", "mask_width", "masks_are_class_agnostic", "mask_prediction_conv_depth", "mask_prediction_num_conv_layers", "convolve_then_upsample_masks", "mask_loss_weight", "mask_loss_sample_size", "conv_hyperparams", "initial_crop_size")
         MASK_HEIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +77,7 @@ class Ssd(_message.Message):
     MASK_HEAD_CONFIG_FIELD_NUMBER: _ClassVar[int]
     LOSS_NORMALIZER_FIELD_NUMBER: _ClassVar[int]
     CLIP_TRUTH_TO_LAST_PIXEL_FIELD_NUMBER: _ClassVar[int]
+    FREEZE_BATCHNORM_SCOPE_FIELD_NUMBER: _ClassVar[int]
     num_classes: int
     image_resizer: _image_resizer_pb2.ImageResizer
     feature_extractor: SsdFeatureExtractor
@@ -95,7 +102,8 @@ class Ssd(_message.Message):
     mask_head_config: Ssd.MaskHead
     loss_normalizer: Ssd.LossNormalizer
     clip_truth_to_last_pixel: bool
-    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[_image_resizer_pb2.ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ..., box_coder: _Optional[_Union[_box_coder_pb2.BoxCoder, _Mapping]] = ..., matcher: _Optional[_Union[_matcher_pb2.Matcher, _Mapping]] = ..., similarity_calculator: _Optional[_Union[_region_similarity_calculator_pb2.RegionSimilarityCalculator, _Mapping]] = ..., encode_background_as_zeros: bool = ..., negative_class_weight: _Optional[float] = ..., box_predictor: _Optional[_Union[_box_predictor_pb2.BoxPredictor, _Mapping]] = ..., anchor_generator: _Optional[_Union[_anchor_generator_pb2.AnchorGenerator, _Mapping]] = ..., post_processing: _Optional[_Union[_post_processing_pb2.PostProcessing, _Mapping]] = ..., normalize_loss_by_num_matches: bool = ..., normalize_loc_loss_by_codesize: bool = ..., loss: _Optional[_Union[_losses_pb2.Loss, _Mapping]] = ..., freeze_batchnorm: bool = ..., inplace_batchnorm_update: bool = ..., add_background_class: bool = ..., explicit_background_class: bool = ..., use_confidences_as_targets: bool = ..., implicit_example_weight: _Optional[float] = ..., return_raw_detections_during_predict: bool = ..., mask_head_config: _Optional[_Union[Ssd.MaskHead, _Mapping]] = ..., loss_normalizer: _Optional[_Union[Ssd.LossNormalizer, str]] = ..., clip_truth_to_last_pixel: bool = ...) -> None: ...
+    freeze_batchnorm_scope: Ssd.BatchNormScope
+    def __init__(self, num_classes: _Optional[int] = ..., image_resizer: _Optional[_Union[_image_resizer_pb2.ImageResizer, _Mapping]] = ..., feature_extractor: _Optional[_Union[SsdFeatureExtractor, _Mapping]] = ..., box_coder: _Optional[_Union[_box_coder_pb2.BoxCoder, _Mapping]] = ..., matcher: _Optional[_Union[_matcher_pb2.Matcher, _Mapping]] = ..., similarity_calculator: _Optional[_Union[_region_similarity_calculator_pb2.RegionSimilarityCalculator, _Mapping]] = ..., encode_background_as_zeros: bool = ..., negative_class_weight: _Optional[float] = ..., box_predictor: _Optional[_Union[_box_predictor_pb2.BoxPredictor, _Mapping]] = ..., anchor_generator: _Optional[_Union[_anchor_generator_pb2.AnchorGenerator, _Mapping]] = ..., post_processing: _Optional[_Union[_post_processing_pb2.PostProcessing, _Mapping]] = ..., normalize_loss_by_num_matches: bool = ..., normalize_loc_loss_by_codesize: bool = ..., loss: _Optional[_Union[_losses_pb2.Loss, _Mapping]] = ..., freeze_batchnorm: bool = ..., inplace_batchnorm_update: bool = ..., add_background_class: bool = ..., explicit_background_class: bool = ..., use_confidences_as_targets: bool = ..., implicit_example_weight: _Optional[float] = ..., return_raw_detections_during_predict: bool = ..., mask_head_config: _Optional[_Union[Ssd.MaskHead, _Mapping]] = ..., loss_normalizer: _Optional[_Union[Ssd.LossNormalizer, str]] = ..., clip_truth_to_last_pixel: bool = ..., freeze_batchnorm_scope: _Optional[_Union[Ssd.BatchNormScope, str]] = ...) -> None: ...
 
 class SsdFeatureExtractor(_message.Message):
     __slots__ = ("type", "depth_multiplier", "min_depth", "conv_hyperparams", "override_base_feature_extractor_hyperparams", "pad_to_multiple", "use_explicit_padding", "use_depthwise", "fpn", "bifpn", "replace_preprocessor_with_placeholder", "num_layers", "spaghettinet_arch_name", "survival_probability", "endpoints", "normalization", "backbone_regularization")

@@ -15,3 +15,6 @@ from efficientdet.verdicts.run import RUN
 
 VERDICTS: VerdictTable = {**MODEL, **DETECTION, **RUN, **AUGMENTATION}
 """Message name, without the package -> field name -> verdict."""
+
+OPTIONAL_CHOICES = frozenset({"Hyperparams.normalizer_oneof", "SsdFeatureExtractor.feature_pyramid_oneof"})
+"""`Message.oneof` of which no member need be set: there are networks without normalisation, and without a pyramid."""

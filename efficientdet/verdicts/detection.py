@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from efficientdet.protos import post_processing_pb2
+import math
+
 from efficientdet.verdicts.kinds import (
     BELOW_ONE,
     HONOURED,
@@ -19,13 +20,19 @@ from efficientdet.verdicts.kinds import (
     each_refused,
     each_translated,
     only,
+    within,
 )
 from efficientdet.verdicts.model import LEVELS
+
+_SUMMED = Translated("losses are summed over anchors, as TFOD's training does")
+_GATHERED = Translated("matches are gathered by index; the values are the same")
+_ALL_POSITIVE = HonouredWhen(all_positive, "must be positive")
 
 DETECTION: VerdictTable = {
     "BoxCoder": {
         "faster_rcnn_box_coder": HONOURED,
-        **each_refused("use faster_rcnn_box_coder", "mean_stddev_box_coder square_box_coder keypoint_box_coder"),
+        "mean_stddev_box_coder": HONOURED,
+        **each_refused("a box has four codes: use faster_rcnn_box_coder", "square_box_coder keypoint_box_coder"),
     },
     "FasterRcnnBoxCoder": {
         "y_scale": POSITIVE,
@@ -33,25 +40,33 @@ DETECTION: VerdictTable = {
         "height_scale": POSITIVE,
         "width_scale": POSITIVE,
     },
-    "Matcher": {"argmax_matcher": HONOURED, "bipartite_matcher": Refused("use argmax_matcher")},
+    "MeanStddevBoxCoder": {"stddev": POSITIVE},
+    "Matcher": {"argmax_matcher": HONOURED, "bipartite_matcher": HONOURED},
+    "BipartiteMatcher": {"use_matmul_gather": _GATHERED},
     "ArgMaxMatcher": {
         "matched_threshold": PROBABILITY,
         "unmatched_threshold": PROBABILITY,
         "ignore_thresholds": HONOURED,
         "negatives_lower_than_unmatched": HONOURED,
         "force_match_for_each_row": HONOURED,
-        "use_matmul_gather": Translated("matches are gathered by index; the values are the same"),
+        "use_matmul_gather": _GATHERED,
     },
     "RegionSimilarityCalculator": {
         "iou_similarity": HONOURED,
-        **each_refused("use iou_similarity", "neg_sq_dist_similarity ioa_similarity thresholded_iou_similarity"),
+        "neg_sq_dist_similarity": HONOURED,
+        "ioa_similarity": HONOURED,
+        "thresholded_iou_similarity": HONOURED,
     },
     "IouSimilarity": {},
+    "NegSqDistSimilarity": {},
+    "IoaSimilarity": {},
+    "ThresholdedIouSimilarity": {"iou_threshold": PROBABILITY},
     "AnchorGenerator": {
         "multiscale_anchor_generator": HONOURED,
+        "ssd_anchor_generator": HONOURED,
         **each_refused(
-            "use multiscale_anchor_generator",
-            "grid_anchor_generator ssd_anchor_generator flexible_grid_anchor_generator",
+            "use multiscale_anchor_generator or ssd_anchor_generator",
+            "grid_anchor_generator flexible_grid_anchor_generator",
         ),
     },
     "MultiscaleAnchorGenerator": {
@@ -65,24 +80,42 @@ DETECTION: VerdictTable = {
         "anchor_order": HONOURED,
         "stride_rule": HONOURED,
     },
+    "SsdAnchorGenerator": {
+        "num_layers": at_least(1),
+        "min_scale": POSITIVE,
+        "max_scale": POSITIVE,
+        "scales": _ALL_POSITIVE,
+        "aspect_ratios": _ALL_POSITIVE,
+        "interpolated_scale_aspect_ratio": at_least(0),
+        "reduce_boxes_in_lowest_layer": HONOURED,
+        "base_anchor_height": POSITIVE,
+        "base_anchor_width": POSITIVE,
+        "height_stride": _ALL_POSITIVE,
+        "width_stride": _ALL_POSITIVE,
+        "height_offset": HONOURED,
+        "width_offset": HONOURED,
+        "layer_aspect_ratios": HONOURED,
+    },
+    "SsdAnchorGenerator.LayerAspectRatios": {
+        "values": HonouredWhen(
+            lambda ratios: len(ratios) > 0 and all_positive(ratios), "must list at least one ratio, all positive"
+        )
+    },
     "PostProcessing": {
         "batch_non_max_suppression": REQUIRED,
-        "score_converter": HonouredWhen(
-            lambda given: given != post_processing_pb2.PostProcessing.SOFTMAX,
-            "must be SIGMOID or IDENTITY: the heads predict no background class to share a softmax with",
-        ),
+        "score_converter": HONOURED,
         "logit_scale": POSITIVE,
         "calibration_config": Refused("scores are not calibrated"),
     },
     "BatchNonMaxSuppression": {
         "score_threshold": PROBABILITY,
         "iou_threshold": PROBABILITY,
-        "max_detections_per_class": at_least(1),
-        "max_total_detections": at_least(1),
+        "max_detections_per_class": within(1, 1_000_000),
+        "max_total_detections": within(1, 1_000_000),
         "use_class_agnostic_nms": HONOURED,
         "max_classes_per_detection": only(1, "must be 1: a detection has one class"),
         "soft_nms_sigma": at_least(0),
-        "change_coordinate_frame": only(True, "must be true: detections are relative to the picture without padding"),
+        "change_coordinate_frame": Translated("boxes are always relative to the picture without its padding"),
         "use_combined_nms": Translated("the exact per-class suppression gives the same boxes"),
         **each_translated(
             "suppression is always exact; this chose between TFOD's forms of it",
@@ -98,34 +131,70 @@ DETECTION: VerdictTable = {
         "classification_loss": REQUIRED,
         "classification_weight": at_least(0),
         "localization_weight": at_least(0),
+        "hard_example_miner": HONOURED,
         **each_refused(
-            "every anchor counts in the losses",
-            "hard_example_miner random_example_sampler expected_loss_weights min_num_negative_samples"
-            " desired_negative_sampling_ratio",
+            "negatives are not sampled at random: use hard_example_miner",
+            "random_example_sampler expected_loss_weights min_num_negative_samples desired_negative_sampling_ratio",
         ),
         "equalization_loss": Refused("use weighted_sigmoid_focal alone"),
         "iou_loss": HONOURED,
+        "class_weights": HonouredWhen(
+            lambda weights: all(weight >= 0 and math.isfinite(weight) for weight in weights), "must not be negative"
+        ),
+    },
+    "HardExampleMiner": {
+        "num_hard_examples": at_least(0),
+        "iou_threshold": PROBABILITY,
+        "loss_type": HONOURED,
+        "max_negatives_per_positive": at_least(0),
+        "min_negatives_per_image": at_least(0),
     },
     "IouLoss": {"kind": HONOURED, "weight": at_least(0)},
     "LocalizationLoss": {
         "weighted_smooth_l1": HONOURED,
-        **each_refused("use weighted_smooth_l1", "weighted_l2 weighted_iou l1_localization_loss weighted_giou"),
+        "weighted_l2": HONOURED,
+        "weighted_iou": HONOURED,
+        "l1_localization_loss": HONOURED,
+        "weighted_giou": HONOURED,
+        "weighted_diou": HONOURED,
+        "weighted_ciou": HONOURED,
     },
+    "WeightedL2LocalizationLoss": {"anchorwise_output": _SUMMED},
+    "WeightedIOULocalizationLoss": {},
+    "L1LocalizationLoss": {},
+    "WeightedGIOULocalizationLoss": {},
+    "WeightedDIOULocalizationLoss": {},
+    "WeightedCIOULocalizationLoss": {},
     "WeightedSmoothL1LocalizationLoss": {
-        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
+        "anchorwise_output": _SUMMED,
         "delta": POSITIVE,
         "mask": HONOURED,
     },
     "ClassificationLoss": {
         "weighted_sigmoid_focal": HONOURED,
+        "weighted_sigmoid": HONOURED,
+        "weighted_softmax": HONOURED,
+        "weighted_logits_softmax": HONOURED,
+        "bootstrapped_sigmoid": HONOURED,
         **each_refused(
-            "use weighted_sigmoid_focal",
-            "weighted_sigmoid weighted_softmax weighted_logits_softmax bootstrapped_sigmoid"
-            " penalty_reduced_logistic_focal_loss weighted_dice_classification_loss",
+            "it is a loss of CenterNet and of masks: use weighted_sigmoid_focal",
+            "penalty_reduced_logistic_focal_loss weighted_dice_classification_loss",
         ),
     },
+    "WeightedSigmoidClassificationLoss": {"anchorwise_output": _SUMMED, "label_smoothing": BELOW_ONE},
+    "WeightedSoftmaxClassificationLoss": {
+        "anchorwise_output": _SUMMED,
+        "logit_scale": POSITIVE,
+        "label_smoothing": BELOW_ONE,
+    },
+    "WeightedSoftmaxClassificationAgainstLogitsLoss": {"anchorwise_output": _SUMMED, "logit_scale": POSITIVE},
+    "BootstrappedSigmoidClassificationLoss": {
+        "alpha": HonouredWhen(lambda alpha: 0 < alpha <= 1, "must be set, above 0 and at most 1"),
+        "hard_bootstrap": HONOURED,
+        "anchorwise_output": _SUMMED,
+    },
     "SigmoidFocalClassificationLoss": {
-        "anchorwise_output": Translated("losses are summed over anchors, as TFOD's training does"),
+        "anchorwise_output": _SUMMED,
         "gamma": at_least(0),
         "alpha": HonouredWhen(lambda alpha: 0 < alpha < 1, "must be set, between 0 and 1"),
         "label_smoothing": BELOW_ONE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from efficientdet.protos import image_resizer_pb2
+from efficientdet.verdicts.extractors import EXTRACTORS, TYPE_RULE
 from efficientdet.verdicts.kinds import (
     ABOVE_ZERO,
     BELOW_ONE,
@@ -24,13 +24,13 @@ from efficientdet.verdicts.kinds import (
     only,
 )
 
-EXTRACTOR_TYPES = tuple(
-    f"ssd_efficientnet-{variant}_bifpn_keras"
-    for variant in (*(f"b{size}" for size in range(8)), *(f"lite{size}" for size in range(5)))
-)
+KERAS_INITIALIZERS = (
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
+    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
+)  # fmt: skip
 COMBINE_METHODS = ("fast_attention", "sum", "weighted_sum", "attention")
 
-_BILINEAR = only(image_resizer_pb2.BILINEAR, "must be BILINEAR, the only resampling built")
+_GRAY = Translated("the picture is made gray and keeps its three channels, which the network's input has")
 LEVELS = {
     "min_level": only(3, "must be 3, the finest level of an EfficientDet pyramid"),
     "max_level": HonouredWhen(lambda level: level in (7, 8), "must be 7, or 8 as in D7x"),
@@ -49,7 +49,7 @@ _SSD: VerdictTable = {
         "box_coder": REQUIRED,
         "matcher": REQUIRED,
         "similarity_calculator": REQUIRED,
-        "encode_background_as_zeros": only(True, "must be true: class targets have no background column"),
+        "encode_background_as_zeros": HONOURED,
         "negative_class_weight": at_least(0),
         "box_predictor": REQUIRED,
         "anchor_generator": REQUIRED,
@@ -57,15 +57,20 @@ _SSD: VerdictTable = {
         "normalize_loss_by_num_matches": HONOURED,
         "normalize_loc_loss_by_codesize": HONOURED,
         "loss": REQUIRED,
-        "freeze_batchnorm": Refused("batch normalisation always trains"),
+        "freeze_batchnorm": HONOURED,
         "inplace_batchnorm_update": Translated("moving statistics are updated within each training step"),
-        "add_background_class": only(False, "must be false: the heads predict no background class"),
-        "explicit_background_class": Refused("the heads predict no background class"),
-        **each_refused("class targets are 0 or 1", "use_confidences_as_targets implicit_example_weight"),
+        "add_background_class": HONOURED,
+        "explicit_background_class": Refused("add_background_class puts the background first, as in TFOD's own models"),
+        "use_confidences_as_targets": Refused(
+            "boxes of tf.Example records have no confidences, in TFOD either: use negative_class_weight to weigh the"
+            " background"
+        ),
+        "implicit_example_weight": Translated("it weighs nothing without use_confidences_as_targets"),
         "return_raw_detections_during_predict": Translated("exported models always return raw boxes and scores"),
         "mask_head_config": Refused("there are no instance masks"),
         "loss_normalizer": HONOURED,
         "clip_truth_to_last_pixel": HONOURED,
+        "freeze_batchnorm_scope": HONOURED,
     },
     "ImageResizer": {
         "keep_aspect_ratio_resizer": HONOURED,
@@ -78,9 +83,9 @@ _SSD: VerdictTable = {
     "KeepAspectRatioResizer": {
         "min_dimension": at_least(1),
         "max_dimension": at_least(1),
-        "resize_method": _BILINEAR,
+        "resize_method": HONOURED,
         "pad_to_max_dimension": only(True, "must be true: the network's input has a fixed size"),
-        "convert_to_grayscale": Refused("the network's input has three channels"),
+        "convert_to_grayscale": _GRAY,
         "per_channel_pad_value": HonouredWhen(
             lambda values: len(values) in (0, 3) and all(map(math.isfinite, values)), "must have three values, or none"
         ),
@@ -90,31 +95,28 @@ _SSD: VerdictTable = {
     "FixedShapeResizer": {
         "height": at_least(1),
         "width": at_least(1),
-        "resize_method": _BILINEAR,
-        "convert_to_grayscale": Refused("the network's input has three channels"),
+        "resize_method": HONOURED,
+        "convert_to_grayscale": _GRAY,
         "half_pixel_centers": HONOURED,
     },
 }
 
 _NETWORK: VerdictTable = {
     "SsdFeatureExtractor": {
-        "type": HonouredWhen(
-            lambda name: name in EXTRACTOR_TYPES,
-            "must be ssd_efficientnet-X_bifpn_keras, X one of b0 ... b7, lite0 ... lite4",
-        ),
-        **each_refused("the width of an EfficientNet follows from its type", "depth_multiplier"),
-        "min_depth": Translated("the width of an EfficientNet follows from its type"),
+        "type": HonouredWhen(lambda name: name in EXTRACTORS, TYPE_RULE),
+        **each_refused("the width of a backbone follows from its type", "depth_multiplier"),
+        "min_depth": Translated("the width of a backbone follows from its type"),
         "conv_hyperparams": REQUIRED,
-        "override_base_feature_extractor_hyperparams": Refused("the backbone keeps EfficientNet's own"),
+        "override_base_feature_extractor_hyperparams": Refused("backbone_regularization says how the backbone decays"),
         "pad_to_multiple": Refused("the resizer alone decides the size of the input"),
         "use_explicit_padding": Refused("convolutions are padded as SAME"),
         "use_depthwise": Translated("the convolutions of a BiFPN are always depthwise separable"),
         "fpn": Refused("the feature pyramid is a bifpn"),
         "bifpn": HONOURED,
         "replace_preprocessor_with_placeholder": Refused("images are always normalised"),
-        "num_layers": Refused("the number of levels follows from bifpn.min_level and max_level"),
-        "spaghettinet_arch_name": Refused("backbones are EfficientNets"),
-        "survival_probability": ABOVE_ZERO,
+        "num_layers": Refused("the number of feature maps follows from bifpn, or from the type"),
+        "spaghettinet_arch_name": Refused("the type names the backbone"),
+        "survival_probability": HONOURED,  # where it is set, above 0: only then is there stochastic depth
         "endpoints": HONOURED,
         "normalization": HONOURED,
         "backbone_regularization": HONOURED,
@@ -142,18 +144,21 @@ _NETWORK: VerdictTable = {
         "initializer": REQUIRED,
         "activation": HONOURED,
         "batch_norm": HONOURED,
-        "sync_batch_norm": Refused("each replica normalises by its own batch: use batch_norm"),
-        "group_norm": Refused("use batch_norm"),
+        "sync_batch_norm": HONOURED,
+        "group_norm": HONOURED,
         "regularize_depthwise": Refused("regularisation reaches the kernels that it reaches in TFOD"),
         "force_use_bias": HONOURED,
     },
-    "Regularizer": {"l1_regularizer": Refused("use l2_regularizer"), "l2_regularizer": HONOURED},
+    "Regularizer": {"l1_regularizer": HONOURED, "l2_regularizer": HONOURED},
+    "L1Regularizer": {"weight": at_least(0)},
     "L2Regularizer": {"weight": at_least(0)},
     "Initializer": {
         "truncated_normal_initializer": HONOURED,
         "variance_scaling_initializer": HONOURED,
         "random_normal_initializer": HONOURED,
-        "keras_initializer_by_name": Refused("use one of the initializer messages"),
+        "keras_initializer_by_name": HonouredWhen(
+            lambda name: not name or name in KERAS_INITIALIZERS, f"must be one of {', '.join(KERAS_INITIALIZERS)}"
+        ),
     },
     "TruncatedNormalInitializer": {"mean": FINITE, "stddev": at_least(0)},
     "VarianceScalingInitializer": {"factor": POSITIVE, "uniform": HONOURED, "mode": HONOURED},
@@ -163,15 +168,29 @@ _NETWORK: VerdictTable = {
         "center": HONOURED,
         "scale": HONOURED,
         "epsilon": POSITIVE,
-        "train": only(True, "must be true: batch normalisation always trains"),
+        "train": HONOURED,
     },
+    "GroupNorm": {},
     "BoxPredictor": {
         "weight_shared_convolutional_box_predictor": HONOURED,
-        **each_refused(
-            "the heads of an EfficientDet are a weight_shared_convolutional_box_predictor",
-            "convolutional_box_predictor mask_rcnn_box_predictor rfcn_box_predictor",
-        ),
+        "convolutional_box_predictor": HONOURED,
+        **each_refused("it is a head of two-stage detectors", "mask_rcnn_box_predictor rfcn_box_predictor"),
     },
+    "ConvolutionalBoxPredictor": {
+        "conv_hyperparams": REQUIRED,
+        "min_depth": at_least(0),
+        "max_depth": at_least(0),
+        "num_layers_before_predictor": at_least(0),
+        "use_dropout": HONOURED,
+        "dropout_keep_probability": ABOVE_ZERO,
+        "kernel_size": at_least(1),
+        "box_code_size": only(4, "must be 4: ty, tx, th, tw"),
+        "apply_sigmoid_to_scores": Refused("use post_processing.score_converter: losses take logits"),
+        "class_prediction_bias_init": FINITE,
+        "use_depthwise": HONOURED,
+        "box_encodings_clip_range": HONOURED,
+    },
+    "ConvolutionalBoxPredictor.BoxEncodingsClipRange": {"min": REQUIRED, "max": REQUIRED},
     "WeightSharedConvolutionalBoxPredictor": {
         "conv_hyperparams": REQUIRED,
         "apply_conv_hyperparams_to_heads": HONOURED,
@@ -181,10 +200,11 @@ _NETWORK: VerdictTable = {
         "kernel_size": at_least(1),
         "box_code_size": only(4, "must be 4: ty, tx, th, tw"),
         "class_prediction_bias_init": FINITE,
-        **each_refused("the heads have no dropout", "use_dropout dropout_keep_probability"),
-        "share_prediction_tower": Refused("boxes and classes have a tower each"),
+        "use_dropout": HONOURED,
+        "dropout_keep_probability": ABOVE_ZERO,
+        "share_prediction_tower": HONOURED,
         "use_depthwise": HONOURED,
-        "score_converter": Refused("use post_processing.score_converter"),
+        "score_converter": HONOURED,
         "box_encodings_clip_range": HONOURED,
     },
     "WeightSharedConvolutionalBoxPredictor.BoxEncodingsClipRange": {"min": REQUIRED, "max": REQUIRED},

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
+
 from efficientdet.protos import input_reader_pb2
 from efficientdet.verdicts.kinds import (
     ABOVE_ZERO,
+    BELOW_ONE,
     HONOURED,
+    PATH,
     POSITIVE,
     PROBABILITY,
     REQUIRED,
@@ -14,12 +18,40 @@ from efficientdet.verdicts.kinds import (
     Refused,
     Translated,
     VerdictTable,
+    all_positive,
     at_least,
     each_refused,
     each_translated,
 )
 
 RESTORE_TYPES = ("classification", "detection", "full", "fine_tune")
+METRICS_SETS = (
+    "coco_detection_metrics",
+    "pascal_voc_detection_metrics",
+    "weighted_pascal_voc_detection_metrics",
+    "precision_at_recall_detection_metrics",
+)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _is_colour(text: str) -> bool:
+    from PIL import ImageColor  # here, so that importing the package stays quick
+
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        return False
+    return True
+
+
+_EXPRESSIONS = HonouredWhen(lambda texts: all(map(_is_expression, texts)), "must be regular expressions")
 
 
 _TRAINING: VerdictTable = {
@@ -28,9 +60,7 @@ _TRAINING: VerdictTable = {
         "train_config": HONOURED,
         "train_input_reader": HONOURED,
         "eval_config": HONOURED,
-        "eval_input_reader": HonouredWhen(
-            lambda readers: len(readers) <= 1, "may be given once: evaluate further sets in runs of their own"
-        ),
+        "eval_input_reader": HONOURED,
         "graph_rewriter": Refused("there is no quantisation-aware training"),
         "lineage": HONOURED,
     },
@@ -44,7 +74,7 @@ _TRAINING: VerdictTable = {
         "keep_checkpoint_every_n_hours": Translated("the latest max_checkpoints_to_keep checkpoints are kept"),
         "optimizer": HONOURED,
         "gradient_clipping_by_norm": at_least(0),
-        "fine_tune_checkpoint": HONOURED,
+        "fine_tune_checkpoint": PATH,
         "fine_tune_checkpoint_type": HonouredWhen(
             lambda given: given in ("", *RESTORE_TYPES), f"must be one of {', '.join(RESTORE_TYPES)}"
         ),
@@ -53,8 +83,9 @@ _TRAINING: VerdictTable = {
         "load_all_detection_checkpoint_vars": Refused("fine_tune_checkpoint_type decides what is restored"),
         "run_fine_tune_checkpoint_dummy_computation": Translated("variables exist before a checkpoint is read"),
         "num_steps": HONOURED,
-        "bias_grad_multiplier": Refused("gradients are not scaled by variable"),
-        **each_refused("all variables are trained", "update_trainable_variables freeze_variables"),
+        "bias_grad_multiplier": at_least(0),
+        "update_trainable_variables": _EXPRESSIONS,
+        "freeze_variables": _EXPRESSIONS,
         **each_translated(
             "tf.data tunes its own buffers", "batch_queue_capacity num_batch_queue_threads prefetch_queue_capacity"
         ),
@@ -70,14 +101,21 @@ _TRAINING: VerdictTable = {
         "checkpoint_interval_steps": at_least(1),
         "max_checkpoints_to_keep": at_least(1),
         "gradient_clipping_by_tensor_norm": at_least(0),
-        "fine_tune_checkpoint_label_map_path": HONOURED,
+        "fine_tune_checkpoint_label_map_path": PATH,
         "fine_tune_checkpoint_weights": HONOURED,
         "fine_tune_min_backbone_share": ABOVE_ZERO,
+        "gradient_clipping_by_value": at_least(0),
+        "learning_rate_multipliers": HONOURED,
+    },
+    "LearningRateMultiplier": {
+        "variables": HonouredWhen(lambda text: bool(text) and _is_expression(text), "must be a regular expression"),
+        "multiplier": at_least(0),
     },
     "Optimizer": {
         "rms_prop_optimizer": HONOURED,
         "momentum_optimizer": HONOURED,
         "adam_optimizer": HONOURED,
+        "adamw_optimizer": HONOURED,
         "use_moving_average": HONOURED,
         "moving_average_decay": PROBABILITY,
     },
@@ -86,15 +124,34 @@ _TRAINING: VerdictTable = {
         "momentum_optimizer_value": PROBABILITY,
         "decay": PROBABILITY,
         "epsilon": POSITIVE,
+        "decay_meaning": HONOURED,
     },
-    "MomentumOptimizer": {"learning_rate": REQUIRED, "momentum_optimizer_value": PROBABILITY},
+    "MomentumOptimizer": {"learning_rate": REQUIRED, "momentum_optimizer_value": PROBABILITY, "nesterov": HONOURED},
     "AdamOptimizer": {"learning_rate": REQUIRED, "epsilon": POSITIVE},
+    "AdamWOptimizer": {
+        "learning_rate": REQUIRED,
+        "weight_decay": at_least(0),
+        "epsilon": POSITIVE,
+        "beta_1": BELOW_ONE,
+        "beta_2": BELOW_ONE,
+        "exclude_from_decay": _EXPRESSIONS,
+    },
     "LearningRate": {
         "constant_learning_rate": HONOURED,
         "exponential_decay_learning_rate": HONOURED,
         "manual_step_learning_rate": HONOURED,
         "cosine_decay_learning_rate": HONOURED,
         "polynomial_decay_learning_rate": HONOURED,
+        "cosine_restarts_learning_rate": HONOURED,
+    },
+    "CosineRestartsLearningRate": {
+        "learning_rate_base": at_least(0),
+        "first_period_steps": at_least(1),
+        "period_factor": at_least(1),
+        "rate_factor": ABOVE_ZERO,
+        "end_rate_factor": PROBABILITY,
+        "warmup_learning_rate": at_least(0),
+        "warmup_steps": HONOURED,
     },
     "ConstantLearningRate": {"learning_rate": at_least(0)},
     "ExponentialDecayLearningRate": {
@@ -131,8 +188,8 @@ _TRAINING: VerdictTable = {
 
 _DATA: VerdictTable = {
     "InputReader": {
-        "name": Translated("the evaluation set has no name; its results are written to <model_dir>/eval"),
-        "label_map_path": HONOURED,
+        "name": HONOURED,
+        "label_map_path": PATH,
         "shuffle": HONOURED,
         "shuffle_buffer_size": at_least(1),
         "filenames_shuffle_buffer_size": Translated("with shuffle, all file names are shuffled anew each epoch"),
@@ -168,7 +225,7 @@ _DATA: VerdictTable = {
         "frame_index": Refused("sequences are not read"),
         "tf_record_input_reader": HONOURED,
         "external_input_reader": Refused("use tf_record_input_reader"),
-        "sample_from_datasets_weights": Refused("all records are drawn alike"),
+        "sample_from_datasets_weights": HonouredWhen(all_positive, "must be positive"),
         "expand_labels_hierarchy": Refused("each box has one class"),
         "skip_crowd": HONOURED,
     },
@@ -185,34 +242,37 @@ _EVALUATION: VerdictTable = {
         "save_graph": Refused("no graph is written for TensorBoard"),
         "eval_master": Translated("evaluation runs in this process"),
         "metrics_set": HonouredWhen(
-            lambda names: set(names) <= {"coco_detection_metrics"},
-            'must be "coco_detection_metrics", the only set built',
+            lambda names: set(names) <= set(METRICS_SETS), f"must be of {', '.join(METRICS_SETS)}"
         ),
-        "parameterized_metric": Refused('metrics_set: "coco_detection_metrics" is the only set built'),
-        "ignore_groundtruth": Refused("evaluation compares with the truth"),
+        "parameterized_metric": Refused("there are no keypoints"),
+        "ignore_groundtruth": HONOURED,
         "use_moving_averages": HONOURED,
         "eval_instance_masks": Refused("there are no instance masks"),
         "min_score_threshold": PROBABILITY,
         "max_num_boxes_to_visualize": at_least(0),
-        **each_refused("detections are drawn with class names and scores", "skip_scores skip_labels"),
-        "visualize_groundtruth_boxes": Translated("the truth is drawn beside the detections"),
-        "groundtruth_box_visualization_color": Refused("colours follow from classes"),
-        **each_refused(
-            "pictures are written to TensorBoard; use scripts/infer.py for files",
-            "visualization_export_dir keep_image_id_for_visualization_export export_path",
+        "skip_scores": HONOURED,
+        "skip_labels": HONOURED,
+        "visualize_groundtruth_boxes": HONOURED,
+        "groundtruth_box_visualization_color": HonouredWhen(
+            _is_colour, 'must be a colour that Pillow knows, such as "black" or "#ff8000"'
         ),
+        "visualization_export_dir": PATH,
+        "keep_image_id_for_visualization_export": HONOURED,
+        "export_path": PATH,
         "retain_original_images": Translated("images are kept where they are drawn, and only there"),
         "include_metrics_per_category": HONOURED,
         **each_refused("the metrics per category are AP only", "all_metrics_per_category super_categories"),
-        **each_refused("recall is taken from 0 to 1", "recall_lower_bound recall_upper_bound"),
+        "recall_lower_bound": PROBABILITY,
+        "recall_upper_bound": PROBABILITY,
         "retain_original_image_additional_channels": Refused("images have three channels"),
         "force_no_resize": Refused("evaluation resizes as training does"),
-        "use_dummy_loss_in_eval": Refused("validation losses are always computed"),
+        "use_dummy_loss_in_eval": Translated("validation losses are always computed"),
         "keypoint_edge": Refused("there are no keypoints"),
         **each_refused(
             "every detection counts", "skip_predictions_for_unlabeled_class image_classes_field_map_empty_to_ones"
         ),
         "interval_steps": HONOURED,
+        "pascal_voc_average": HONOURED,
     },
 }
 
