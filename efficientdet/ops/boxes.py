@@ -19,6 +19,23 @@ def area(boxes: tf.Tensor) -> tf.Tensor:
     return (ymax - ymin) * (xmax - xmin)
 
 
+def intersection(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Area that every box has in common with every other box.
+
+    Args:
+      boxes: float32 [..., N, 4].
+      others: float32 [..., M, 4], same unit and leading dimensions as `boxes`.
+
+    Returns:
+      float32 [..., N, M], in the square of the boxes' unit.
+    """
+    ymin, xmin, ymax, xmax = (side[..., :, tf.newaxis] for side in tf.unstack(boxes, axis=-1))
+    other_ymin, other_xmin, other_ymax, other_xmax = (side[..., tf.newaxis, :] for side in tf.unstack(others, axis=-1))
+    heights = tf.nn.relu(tf.minimum(ymax, other_ymax) - tf.maximum(ymin, other_ymin))
+    widths = tf.nn.relu(tf.minimum(xmax, other_xmax) - tf.maximum(xmin, other_xmin))
+    return heights * widths
+
+
 def iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Intersection over union of every box with every other box.
 
@@ -29,14 +46,22 @@ def iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     Returns:
       float32 [..., N, M] in 0..1; zero where either box is empty.
     """
-    ymin, xmin, ymax, xmax = (side[..., :, tf.newaxis] for side in tf.unstack(boxes, axis=-1))
-    other_ymin, other_xmin, other_ymax, other_xmax = (side[..., tf.newaxis, :] for side in tf.unstack(others, axis=-1))
-    heights = tf.nn.relu(tf.minimum(ymax, other_ymax) - tf.maximum(ymin, other_ymin))
-    widths = tf.nn.relu(tf.minimum(xmax, other_xmax) - tf.maximum(xmin, other_xmin))
-    intersections = heights * widths
-    areas = (ymax - ymin) * (xmax - xmin)
-    other_areas = (other_ymax - other_ymin) * (other_xmax - other_xmin)
-    return tf.math.divide_no_nan(intersections, areas + other_areas - intersections)
+    common = intersection(boxes, others)
+    areas, other_areas = area(boxes)[..., :, tf.newaxis], area(others)[..., tf.newaxis, :]
+    return tf.math.divide_no_nan(common, areas + other_areas - common)
+
+
+def ordered_corners(boxes: tf.Tensor) -> tf.Tensor:
+    """The boxes that the given corners span, whichever of the two comes first.
+
+    Args:
+      boxes: float32 [..., 4]; ymin may be above ymax, and xmin above xmax.
+
+    Returns:
+      float32 [..., 4], ymin <= ymax and xmin <= xmax.
+    """
+    one, other = boxes[..., :2], boxes[..., 2:]
+    return tf.concat([tf.minimum(one, other), tf.maximum(one, other)], axis=-1)
 
 
 def clip_to_window(boxes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
+from efficientdet.ops.uses import each_use
+
 IouKind = Literal["iou", "giou", "diou", "ciou"]
 IOU_KINDS: tuple[IouKind, ...] = get_args(IouKind)
 
@@ -39,23 +41,23 @@ def iou_loss(boxes: tf.Tensor, targets: tf.Tensor, kind: IouKind) -> tf.Tensor:
     """
     if kind not in IOU_KINDS:
         raise ValueError(f"kind ({kind!r}) must be one of {', '.join(IOU_KINDS)}")
-    low, high = boxes[..., :2], boxes[..., 2:]
+    low, high = each_use(boxes[..., :2]), each_use(boxes[..., 2:])
     target_low, target_high = targets[..., :2], targets[..., 2:]
-    sides, target_sides = tf.nn.relu(high - low), tf.nn.relu(target_high - target_low)
-    common = tf.nn.relu(tf.minimum(high, target_high) - tf.maximum(low, target_low))
+    sides, target_sides = each_use(tf.nn.relu(next(high) - next(low))), tf.nn.relu(target_high - target_low)
+    common = tf.nn.relu(tf.minimum(next(high), target_high) - tf.maximum(next(low), target_low))
     intersection = _product(common)
-    union = _product(sides) + _product(target_sides) - intersection
+    union = _product(next(sides)) + _product(target_sides) - intersection
     iou = tf.math.divide_no_nan(intersection, union)
     if kind == "iou":
         return 1.0 - iou
-    around = tf.nn.relu(tf.maximum(high, target_high) - tf.minimum(low, target_low))
+    around = tf.nn.relu(tf.maximum(next(high), target_high) - tf.minimum(next(low), target_low))
     if kind == "giou":
         area = _product(around)
         return 1.0 - iou + tf.math.divide_no_nan(area - union, area)
     # Squares throughout: the slope of a distance is not defined at 0, where training leads to.
-    distance = _sum_of_squares((low + high - target_low - target_high) / 2)
+    distance = _sum_of_squares((next(low) + next(high) - target_low - target_high) / 2)
     loss = 1.0 - iou + tf.math.divide_no_nan(distance, _sum_of_squares(around))
-    return loss if kind == "diou" else loss + _aspect_ratio_penalty(sides, target_sides, iou)
+    return loss if kind == "diou" else loss + _aspect_ratio_penalty(next(sides), target_sides, iou)
 
 
 def _aspect_ratio_penalty(sides: tf.Tensor, target_sides: tf.Tensor, iou: tf.Tensor) -> tf.Tensor:
@@ -74,7 +76,8 @@ def _angle(sides: tf.Tensor) -> tf.Tensor:
 
 
 def _product(sides: tf.Tensor) -> tf.Tensor:
-    return sides[..., 0] * sides[..., 1]
+    height, width = tf.unstack(sides, axis=-1)
+    return height * width
 
 
 def _sum_of_squares(values: tf.Tensor) -> tf.Tensor:

@@ -36,7 +36,11 @@ def argmax_match(
 
     Returns:
       int32 [A], the row of the matched box, BACKGROUND (-1) or IGNORED (-2).
+
+    Raises:
+      ValueError: the thresholds exclude each other.
     """
+    _check_thresholds(matched_threshold, unmatched_threshold, negatives_lower_than_unmatched)
     num_rows = tf.shape(similarity)[0]
     best = tf.reduce_max(similarity, axis=0)
     if matched_threshold is None:
@@ -50,6 +54,45 @@ def argmax_match(
         columns = tf.gather(similarity, anchors[:, 0], axis=1)
         matches = tf.tensor_scatter_nd_update(matches, anchors, _first_row_with(tf.gather_nd(best, anchors), columns))
     return _force_best_anchors(matches, similarity, row_weights) if force_match else matches
+
+
+def bipartite_match(similarity: tf.Tensor, row_weights: tf.Tensor) -> tf.Tensor:
+    """Matches boxes and anchors one to one, the most similar pair of all first, then that of those left, and so on.
+
+    This is the greedy bipartite matcher of the Object Detection API under TensorFlow 1: no similarity is too low for a
+    match, and a row of weight 0 is never matched. Ties, which it leaves open, go to the lower row, then to the lower
+    anchor. (There, a row of weight 0 before others also shifts the rows that come out; here they are those put in.)
+
+    Args:
+      similarity: float32 [N, A], true boxes against anchors, finite; N may be 0.
+      row_weights: float32 [N].
+
+    Returns:
+      int32 [A], the row of the matched box or BACKGROUND (-1). All N rows of positive weight have an anchor, if there
+      are as many.
+    """
+    num_rows, num_anchors = tf.unstack(tf.shape(similarity))
+    # Of all others together no more than N - 1 anchors can be taken, so that a row has one of its best N.
+    width = tf.minimum(num_rows, num_anchors)
+    values, candidates = tf.math.top_k(similarity, width)
+    values = tf.where(row_weights[:, tf.newaxis] > 0, values, -float("inf"))
+    num_matches = tf.minimum(tf.math.count_nonzero(row_weights > 0, dtype=tf.int32), width)
+
+    def match_best(step: tf.Tensor, values: tf.Tensor, taken: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        best = tf.argmax(tf.reshape(values, [-1]), output_type=tf.int32)
+        row, rank = best // width, best % width
+        anchor = candidates[row, rank]
+        is_row = tf.range(num_rows) == row
+        is_gone = is_row[:, tf.newaxis] | (candidates == anchor)
+        return step + 1, tf.where(is_gone, -float("inf"), values), tf.where(is_row, anchor, taken)
+
+    shapes = [tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None])]
+    state = [tf.constant(0), values, tf.fill([num_rows], num_anchors)]
+    taken = tf.while_loop(lambda step, *_: step < num_matches, match_best, state, shapes)[2]
+    # An anchor that no row has taken gets the largest int32; rows without an anchor fall into one behind the last.
+    rows = tf.math.unsorted_segment_min(tf.range(num_rows), taken, num_anchors + 1)[:-1]
+    matches = tf.where(rows < num_rows, rows, BACKGROUND)
+    return tf.ensure_shape(matches, [similarity.shape[1]])
 
 
 def _first_row_with(value: tf.Tensor, similarity: tf.Tensor) -> tf.Tensor:
@@ -67,3 +110,18 @@ def _force_best_anchors(matches: tf.Tensor, similarity: tf.Tensor, row_weights: 
     wanted = tf.where(row_weights > 0, best_anchors, -1)
     forced_rows = tf.math.unsorted_segment_min(tf.range(num_rows), wanted, num_anchors)
     return tf.where(forced_rows < num_rows, forced_rows, matches)
+
+
+def _check_thresholds(matched: float | None, unmatched: float | None, negatives_lower: bool) -> None:
+    """Refuses thresholds that leave no anchor for one of the outcomes they promise."""
+    if matched is None:
+        if unmatched is not None:
+            raise ValueError(f"unmatched_threshold ({unmatched}) needs a matched_threshold")
+        return
+    if unmatched is not None and unmatched > matched:
+        raise ValueError(f"unmatched_threshold ({unmatched}) must not exceed matched_threshold ({matched})")
+    if not negatives_lower and (unmatched is None or unmatched == matched):
+        raise ValueError(
+            f"negatives_lower_than_unmatched = false needs an unmatched_threshold below matched_threshold ({matched}), "
+            "or no anchor would be background"
+        )

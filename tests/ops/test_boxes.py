@@ -42,3 +42,8 @@ def test_change_coordinate_frame() -> None:
     boxes = tf.constant([[0.25, 0.5, 0.5, 1.0], [0.0, 0.0, 0.25, 0.5]])
     window = tf.constant([0.0, 0.5, 0.5, 1.0])
     np.testing.assert_allclose(box_ops.change_coordinate_frame(boxes, window), [[0.5, 0, 1, 1], [0, -1, 0.5, 0]])
+
+
+def test_corners_in_order() -> None:
+    boxes = tf.constant([[0.0, 1.0, 2.0, 3.0], [2.0, 1.0, 0.0, 3.0], [2.0, 3.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(box_ops.ordered_corners(boxes), [[0.0, 1.0, 2.0, 3.0]] * 3)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,22 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.ops.anchors import generate_anchors
-from efficientdet.ops.box_coder import BoxScales
+from efficientdet.ops.box_coder import BoxScales, MeanStddevCoder
+from efficientdet.ops.boxes import iou
+from efficientdet.ops.matching import argmax_match, bipartite_match
 from efficientdet.ops.targets import TargetAssigner
 from efficientdet.types import Targets
 
-SETTINGS: dict[str, Any] = {
-    "scales": BoxScales(10.0, 10.0, 5.0, 5.0),
+THRESHOLDS: dict[str, Any] = {
     "matched_threshold": 0.5,
     "unmatched_threshold": 0.5,
     "force_match": True,
+    "negatives_lower_than_unmatched": True,
+}
+SETTINGS: dict[str, Any] = {
+    "coder": BoxScales(10.0, 10.0, 5.0, 5.0),
+    "similarity": iou,
+    "match": functools.partial(argmax_match, **THRESHOLDS),
 }
 FOUR_ANCHORS = np.array([[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 1], [0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]], np.float32)
 
@@ -50,7 +58,9 @@ def test_a_box_of_weight_zero_silences_its_anchors() -> None:
 
 
 def test_ignored_anchors_have_no_weight() -> None:
-    targets = assign([[0, 0, 0.5, 0.25]], [3], [1.0], matched_threshold=0.6, unmatched_threshold=0.4, force_match=False)
+    changes = {"matched_threshold": 0.6, "unmatched_threshold": 0.4, "force_match": False}
+    match = functools.partial(argmax_match, **{**THRESHOLDS, **changes})
+    targets = assign([[0, 0, 0.5, 0.25]], [3], [1.0], match=match)
     np.testing.assert_array_equal(targets.classes, [-1, -1, -1, -1])
     np.testing.assert_array_equal(targets.class_weights, [0, 1, 1, 1])
 
@@ -75,25 +85,30 @@ def test_boxes_are_cut_off_at_a_limit() -> None:
     assert np.isfinite(targets.box_codes).all()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"unmatched_threshold": 0.6}, r"unmatched_threshold \(0.6\) must not exceed matched_threshold \(0.5\)"),
-        ({"matched_threshold": None}, "needs a matched_threshold"),
-        ({"negatives_lower_than_unmatched": False}, "no anchor would be background"),
-    ],
-)
-def test_thresholds_that_exclude_each_other(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        TargetAssigner(FOUR_ANCHORS, **{**SETTINGS, **changes})
+def test_classes_weigh_their_anchors_in_the_classification_only() -> None:
+    boxes = [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1], [0, 0.5, 0.5, 1]]
+    targets = assign(boxes, [2, 0, 1], [1.0, 0.5, 1.0], class_weights=[4.0, 0.0, 0.25], negative_class_weight=0.125)
+    np.testing.assert_array_equal(targets.classes, [2, 1, -1, 0])
+    np.testing.assert_array_equal(targets.class_weights, [0.25, 0.0, 0.125, 2.0])
+    np.testing.assert_array_equal(targets.box_weights, [1, 1, 0, 0.5])
+    np.testing.assert_array_equal(assign([], [], [], class_weights=[4.0]).class_weights, [1] * 4)
 
 
-def test_inside_tf_data_as_alone() -> None:
+def test_one_to_one_in_standard_deviations_of_the_sides() -> None:
+    # Of two boxes on the first anchor the first takes it; the other has no overlap to choose by, and takes the next.
+    box = [0.0, 0.0, 0.5, 0.375]
+    targets = assign([box, box], [5, 6], [1.0, 1.0], coder=MeanStddevCoder(0.125), match=bipartite_match)
+    np.testing.assert_array_equal(targets.classes, [5, 6, -1, -1])
+    np.testing.assert_array_equal(targets.box_codes[:2], [[0, 0, 0, -1], [0, -4, 0, -5]])
+
+
+@pytest.mark.parametrize("match", [SETTINGS["match"], bipartite_match], ids=["argmax", "bipartite"])
+def test_inside_tf_data_as_alone(match: Any) -> None:
     anchors = generate_anchors(
         (128, 128), min_level=3, max_level=7, anchor_scale=4.0, aspect_ratios=[1.0, 2.0, 0.5], scales_per_octave=3,
         order="aspect_major", strides="power_of_two",
     )  # fmt: skip
-    assigner = TargetAssigner(anchors, **SETTINGS)
+    assigner = TargetAssigner(anchors, **{**SETTINGS, "match": match})
     rng = np.random.default_rng(0)
 
     def pictures() -> Any:
@@ -143,7 +158,7 @@ def test_parity_with_automl(shared: Path, picture: int) -> None:
         classes = np.concatenate([recorded[f"cls_targets_{level}"][picture].reshape(-1) for level in range(3, 8)])
         codes = np.concatenate([recorded[f"box_targets_{level}"][picture].reshape(-1, 4) for level in range(3, 8)])
         matched = int(recorded[f"num_positives_{picture}"])
-    settings = {**SETTINGS, "scales": BoxScales(1.0, 1.0, 1.0, 1.0)}
+    settings = {**SETTINGS, "coder": BoxScales(1.0, 1.0, 1.0, 1.0)}
     targets = TargetAssigner(anchors, **settings)(
         tf.constant(boxes / 512), tf.constant(ids - 1, tf.int32), tf.ones([len(boxes)])
     )
