@@ -17,6 +17,7 @@ from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import ConvHyperparams
 from efficientdet.modeling.scaling import CombineMethod
 from efficientdet.modeling.topology import topology
+from efficientdet.ops.uses import each_use
 
 COMBINE_METHODS: tuple[CombineMethod, ...] = get_args(CombineMethod)
 
@@ -90,16 +91,17 @@ class BiFPN(keras.layers.Layer):
           One float32 [B, H_l, W_l, num_filters] per pyramid level, finest first.
         """
         plan = self._plan
-        maps = {f"C{level}": feature for level, feature in zip(self._levels_in, features, strict=True)}
+        maps = {f"C{level}": each_use(feature) for level, feature in zip(self._levels_in, features, strict=True)}
         sizes = {level: _size(feature) for level, feature in zip(self._levels_in, features, strict=True)}
         for node, resample in zip(plan.extra, self.extra, strict=True):
             height, width = sizes[node.level - 1]
             sizes[node.level] = (height + 1) // 2, (width + 1) // 2
-            maps[node.name] = resample(_take(maps, node.inputs[0]), size=sizes[node.level], training=training)
+            x = resample(next(maps[node.inputs[0]]), size=sizes[node.level], training=training)
+            maps[node.name] = each_use(x)
         for node, fusion in zip(plan.nodes, self.nodes, strict=True):
-            inputs = [_take(maps, source) for source in node.inputs]
-            maps[node.name] = fusion(inputs, size=sizes[node.level], training=training)
-        return tuple(_take(maps, output) for output in plan.outputs)
+            inputs = [next(maps[source]) for source in node.inputs]
+            maps[node.name] = each_use(fusion(inputs, size=sizes[node.level], training=training))
+        return tuple(next(maps[output]) for output in plan.outputs)
 
 
 class FusionNode(keras.layers.Layer):
@@ -128,9 +130,7 @@ class FusionNode(keras.layers.Layer):
             self.conv = layers.separable_conv2d(
                 filters, filters, 3, depthwise=kernel, pointwise=kernel, use_bias=hyperparams.has_bias, name="conv"
             )
-            self.norm = hyperparams.batch_norm and layers.batch_norm(
-                filters, settings=hyperparams.batch_norm, name="norm"
-            )
+            self.norm = _normalization(filters, hyperparams)
 
     def call(self, inputs: Sequence[tf.Tensor], size: Size, training: bool = False) -> tf.Tensor:
         """Joins feature maps of neighbouring levels.
@@ -169,8 +169,7 @@ class Resample(keras.layers.Layer):
             self.conv = layers.conv2d(
                 in_channels, filters, 1, kernel=hyperparams.kernel, use_bias=hyperparams.has_bias, name="conv"
             )
-            if hyperparams.batch_norm is not None:
-                self.norm = layers.batch_norm(filters, settings=hyperparams.batch_norm, name="norm")
+            self.norm = _normalization(filters, hyperparams)
 
     def call(self, inputs: tf.Tensor, size: Size, training: bool = False) -> tf.Tensor:
         """[B, H, W, in_channels] -> [B, *size, filters]."""
@@ -212,11 +211,8 @@ class Fusion(keras.layers.Layer):
         return _add([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
 
 
-def _take(maps: dict[str, tf.Tensor], name: str) -> tf.Tensor:
-    """The map of a name, for one use. The next use gets the identity of this one, as with `layers.fan_out`."""
-    feature = maps[name]
-    maps[name] = tf.identity(feature)
-    return feature
+def _normalization(filters: int, hyperparams: ConvHyperparams) -> keras.layers.Layer | None:
+    return hyperparams.norm and layers.normalization(filters, settings=hyperparams.norm, name="norm")
 
 
 def _add(inputs: Sequence[tf.Tensor]) -> tf.Tensor:

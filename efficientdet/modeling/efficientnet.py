@@ -23,6 +23,7 @@ from efficientdet.modeling.hyperparams import (
 )
 from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock, fan_out_normal
 from efficientdet.modeling.scaling import BACKBONES, BackboneScale
+from efficientdet.ops.uses import fan_out
 
 Endpoints = Literal["b0_layer_names", "last_block"]
 
@@ -149,7 +150,7 @@ class EfficientNet(keras.layers.Layer):
         kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         with tf.name_scope(name):
             self.stem = layers.conv2d(3, specs[0].in_filters, 3, strides=2, kernel=kernel, name="stem")
-            self.stem_norm = layers.batch_norm(specs[0].in_filters, settings=batch_norm, name="stem_norm")
+            self.stem_norm = layers.normalization(specs[0].in_filters, settings=batch_norm, name="stem_norm")
             self.blocks = [
                 MBConvBlock(
                     spec,
@@ -180,7 +181,7 @@ class EfficientNet(keras.layers.Layer):
         x = self._activation(self.stem_norm(self.stem(images), training=training))
         outputs = []
         for position, block in enumerate(self.blocks):
-            x, output = layers.fan_out(block(x, training=training, residual_scale=scales.get(position)), 2)
+            x, output = fan_out(block(x, training=training, residual_scale=scales.get(position)), 2)
             outputs.append(output)
         return tuple(outputs[end] for end in self._ends)
 

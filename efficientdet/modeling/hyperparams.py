@@ -19,6 +19,7 @@ class KernelSettings(NamedTuple):
 
     initializer: InitializerFactory = keras.initializers.GlorotUniform
     l2_weight: float = 0.0  # w in the loss term w/2 * sum(kernel^2), the meaning of `l2_regularizer.weight`
+    l1_weight: float = 0.0  # w in the loss term w * sum(|kernel|), the meaning of `l1_regularizer.weight`
 
 
 class BatchNormSettings(NamedTuple):
@@ -28,10 +29,25 @@ class BatchNormSettings(NamedTuple):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
-    synchronized: bool = False  # statistics over all replicas; unfused and therefore slower on one
+    synchronized: bool = False  # over the batches of all replicas, where there are several
+    frozen: bool = False  # training uses the moving statistics and leaves them; gamma and beta go on learning
 
 
 PUBLISHED_BATCH_NORM = BatchNormSettings()
+
+
+class GroupNormSettings(NamedTuple):
+    """Group normalisation: each picture by itself, over its pixels and the channels of a group.
+
+    There are as many groups as divide the channels evenly, `max_groups` at most. The defaults are those of TF-Slim,
+    through which the Object Detection API (TFOD) built the `group_norm` of its TensorFlow 1 models.
+    """
+
+    max_groups: int = 32
+    epsilon: float = 1e-6
+
+
+NormSettings = BatchNormSettings | GroupNormSettings
 
 
 class BackboneDecay(NamedTuple):
@@ -52,16 +68,17 @@ class ConvHyperparams(NamedTuple):
     Attributes:
       activation: elementwise; the identity for NONE.
       kernel: of the convolutions; which of a separable convolution's two kernels it reaches is the owner's decision.
-      batch_norm: None leaves normalisation out.
-      use_bias: of convolutions that a batch norm follows; those without one always have a bias.
+      norm: None leaves normalisation out.
+      use_bias: of convolutions whose normalisation adds an offset of its own; the others always have a bias.
     """
 
     activation: Activation = tf.nn.silu
     kernel: KernelSettings = KernelSettings()
-    batch_norm: BatchNormSettings | None = PUBLISHED_BATCH_NORM
+    norm: NormSettings | None = PUBLISHED_BATCH_NORM
     use_bias: bool = True
 
     @property
     def has_bias(self) -> bool:
         """Whether the convolutions have a bias."""
-        return self.use_bias or self.batch_norm is None
+        centered = isinstance(self.norm, GroupNormSettings) or (self.norm is not None and self.norm.center)
+        return self.use_bias or not centered

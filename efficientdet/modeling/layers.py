@@ -11,12 +11,13 @@ import contextlib
 import contextvars
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import tensorflow as tf
 import tf_keras as keras
 
-from efficientdet.modeling.hyperparams import BatchNormSettings, InitializerFactory, KernelSettings
+from efficientdet.modeling.hyperparams import GroupNormSettings, InitializerFactory, KernelSettings, NormSettings
+from efficientdet.ops.uses import fan_out
 
 _LayerT = TypeVar("_LayerT", bound=keras.layers.Layer)
 _seed: contextvars.ContextVar[int] = contextvars.ContextVar("initialization_seed", default=0)
@@ -50,19 +51,40 @@ def conv2d(
     name: str,
     kernel: KernelSettings,
     strides: int = 1,
+    dilation: int = 1,
+    padding: Literal["same", "valid"] = "same",
     use_bias: bool = False,
     bias_initializer: keras.initializers.Initializer | str = "zeros",
     bias_l2_weight: float = 0.0,
 ) -> keras.layers.Conv2D:
-    """A convolution with SAME padding: [B, H, W, in_channels] -> [B, ceil(H / strides), ceil(W / strides), filters]."""
+    """A convolution.
+
+    Args:
+      in_channels: of the input.
+      filters: channels of the output.
+      kernel_size: height and width of the kernel.
+      name: of the layer.
+      kernel: how the kernel starts and decays.
+      strides: of the output in the input, in pixels.
+      dilation: distance of the kernel's taps in the input, in pixels; it and `strides` cannot both be above 1.
+      padding: "same" pads with zeros on all sides, the odd row and column at the bottom and right; "valid" does not.
+      use_bias: whether the output has an offset per channel.
+      bias_initializer: how that starts.
+      bias_l2_weight: as `KernelSettings.l2_weight`.
+
+    Returns:
+      A layer [B, H, W, in_channels] -> [B, ceil(H / strides), ceil(W / strides), filters]; with "valid" padding of
+      H - dilation * (kernel_size - 1) instead of H, and likewise for W.
+    """
     layer = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides,
-        padding="same",
+        padding=padding,
+        dilation_rate=dilation,
         use_bias=use_bias,
         kernel_initializer=_initializer(kernel.initializer, name, "kernel"),
-        kernel_regularizer=_l2(kernel.l2_weight),
+        kernel_regularizer=_decay(kernel),
         bias_initializer=bias_initializer,
         bias_regularizer=_l2(bias_l2_weight),
         name=name,
@@ -71,16 +93,16 @@ def conv2d(
 
 
 def depthwise_conv2d(
-    in_channels: int, kernel_size: int, *, name: str, kernel: KernelSettings, strides: int = 1
+    in_channels: int, kernel_size: int, *, name: str, kernel: KernelSettings, strides: int = 1, use_bias: bool = False
 ) -> keras.layers.DepthwiseConv2D:
-    """A depthwise convolution with SAME padding and no bias, one filter per channel."""
+    """A depthwise convolution with SAME padding, one filter per channel."""
     layer = keras.layers.DepthwiseConv2D(
         kernel_size,
         strides,
         padding="same",
-        use_bias=False,
+        use_bias=use_bias,
         depthwise_initializer=_initializer(kernel.initializer, name, "depthwise_kernel"),
-        depthwise_regularizer=_l2(kernel.l2_weight),
+        depthwise_regularizer=_decay(kernel),
         name=name,
     )
     return _built(layer, in_channels)
@@ -105,44 +127,87 @@ def separable_conv2d(
         use_bias=use_bias,
         depthwise_initializer=_initializer(depthwise.initializer, name, "depthwise_kernel"),
         pointwise_initializer=_initializer(pointwise.initializer, name, "pointwise_kernel"),
-        depthwise_regularizer=_l2(depthwise.l2_weight),
-        pointwise_regularizer=_l2(pointwise.l2_weight),
+        depthwise_regularizer=_decay(depthwise),
+        pointwise_regularizer=_decay(pointwise),
         bias_initializer=bias_initializer,
         name=name,
     )
     return _built(layer, in_channels)
 
 
-def batch_norm(channels: int, *, name: str, settings: BatchNormSettings) -> keras.layers.BatchNormalization:
-    """Batch normalisation over the last axis, as one fused kernel unless it is synchronized."""
-    layer = keras.layers.BatchNormalization(
+def normalization(channels: int, *, settings: NormSettings, name: str) -> keras.layers.Layer:
+    """Normalises over the last axis.
+
+    Args:
+      channels: of the input.
+      settings: which normalisation, and how. Synchronizing takes several kernels instead of one fused one; only a layer
+        that is built in the scope of a strategy with several replicas does it.
+      name: of the layer.
+
+    Returns:
+      A layer [B, H, W, channels] -> the same shape, to be called as `layer(x, training=training)`.
+    """
+    if isinstance(settings, GroupNormSettings):
+        groups = max(count for count in range(1, settings.max_groups + 1) if channels % count == 0)
+        return _built(GroupNormalization(groups, epsilon=settings.epsilon, name=name), channels)
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    layer_class = FrozenBatchNormalization if settings.frozen else keras.layers.BatchNormalization
+    layer = layer_class(
         momentum=settings.momentum,
         epsilon=settings.epsilon,
         center=settings.center,
         scale=settings.scale,
-        synchronized=settings.synchronized,
+        synchronized=settings.synchronized and several and not settings.frozen,
         name=name,
     )
     return _built(layer, channels)
 
 
-def fan_out(value: tf.Tensor | tf.Variable, uses: int) -> list[tf.Tensor]:
-    """The same tensor for several uses, whose gradients are then added one by one and always in the same order.
+class FrozenBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation that trains as it infers: by the moving statistics, which stay; gamma and beta learn."""
 
-    TensorFlow adds the gradients of all uses of a tensor in one `AddN`. That begins with whichever of them it may
-    overwrite, so that the last bit of three and more would depend on the threads' timing.
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[..., channels] -> the same shape, whatever `training` says."""
+        del training
+        return super().call(inputs, training=False)
+
+
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Group normalisation with the call of a batch normalisation, and no tensor of more than two uses: see `ops.uses`.
+
+    Reference: Wu & He 2018 (arXiv:1803.08494).
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[B, ..., channels] -> the same shape, whatever `training` says."""
+        del training
+        shape = tf.shape(inputs)
+        grouped = tf.reshape(inputs, [shape[0], -1, self.groups, inputs.shape[-1] // self.groups])
+        centered = grouped - tf.reduce_mean(grouped, [1, 3], keepdims=True)
+        variance = tf.reduce_mean(tf.square(centered), [1, 3], keepdims=True)
+        return tf.reshape(centered * tf.math.rsqrt(variance + self.epsilon), shape) * self.gamma + self.beta
+
+
+def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
+    """Sets values to 0 at random, and scales the others up so that the expected value stays.
 
     Args:
-      value: anything with a gradient.
-      uses: how often it is used.
+      x: float32 of any shape.
+      rate: the probability of a 0, at least 0 and below 1; a Python number.
+      seed: int32 [2]; it alone decides.
 
     Returns:
-      `uses` tensors, each the identity of the one before: none has more uses than its own and the next.
+      float32 of the same shape.
+
+    Raises:
+      ValueError: for another rate.
     """
-    copies = [tf.convert_to_tensor(value)]
-    while len(copies) < uses:
-        copies.append(tf.identity(copies[-1]))
-    return copies
+    if not 0 <= rate < 1:
+        raise ValueError(f"rate ({rate}) must be at least 0 and below 1")
+    if rate == 0:
+        return x
+    kept = tf.random.stateless_uniform(tf.shape(x), seed) >= rate
+    return tf.where(kept, x / (1 - rate), 0.0)
 
 
 def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -185,6 +250,12 @@ def _built(layer: _LayerT, in_channels: int) -> _LayerT:
 def _initializer(factory: InitializerFactory, layer: str, variable: str) -> keras.initializers.Initializer:
     path = f"{_seed.get()}/{tf.get_current_name_scope()}/{layer}/{variable}"
     return factory(seed=zlib.crc32(path.encode()))
+
+
+def _decay(kernel: KernelSettings) -> keras.regularizers.Regularizer | None:
+    if kernel.l1_weight:
+        return keras.regularizers.L1L2(kernel.l1_weight, kernel.l2_weight / 2)
+    return _l2(kernel.l2_weight)
 
 
 def _l2(weight: float) -> keras.regularizers.Regularizer | None:

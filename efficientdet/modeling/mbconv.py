@@ -60,18 +60,18 @@ class MBConvBlock(keras.layers.Layer):
         with tf.name_scope(name):
             if spec.expand_ratio != 1:
                 self.expand = layers.conv2d(spec.in_filters, filters, 1, kernel=kernel, name="expand")
-                self.expand_norm = layers.batch_norm(filters, settings=batch_norm, name="expand_norm")
+                self.expand_norm = layers.normalization(filters, settings=batch_norm, name="expand_norm")
             self.depthwise = layers.depthwise_conv2d(
                 filters, spec.kernel_size, strides=spec.strides, kernel=depthwise, name="depthwise"
             )
-            self.depthwise_norm = layers.batch_norm(filters, settings=batch_norm, name="depthwise_norm")
+            self.depthwise_norm = layers.normalization(filters, settings=batch_norm, name="depthwise_norm")
             if squeeze_excite:
                 squeezed = max(1, int(spec.in_filters * _SQUEEZE_RATIO))
                 self.squeeze_excite = SqueezeExcite(
                     filters, squeezed, activation=activation, decay=decay, name="squeeze_excite"
                 )
             self.project = layers.conv2d(filters, spec.filters, 1, kernel=kernel, name="project")
-            self.project_norm = layers.batch_norm(spec.filters, settings=batch_norm, name="project_norm")
+            self.project_norm = layers.normalization(spec.filters, settings=batch_norm, name="project_norm")
 
     def call(self, inputs: tf.Tensor, training: bool = False, residual_scale: tf.Tensor | None = None) -> tf.Tensor:
         """[B, H, W, in_filters] -> [B, ceil(H / strides), ceil(W / strides), filters].

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.weights.copies import ChosenCopy
 from efficientdet.weights.fitting import Fit, listing
 from efficientdet.weights.layout import Origin, WeightFile
@@ -19,7 +19,7 @@ from efficientdet.weights.roles import Role
 
 
 def account_for(
-    model: EfficientDet,
+    model: DetectionModel,
     variables: Mapping[str, tf.Variable],
     fit: Fit,
     copy: ChosenCopy,

@@ -15,13 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 from efficientdet.modeling.bifpn import BiFPN
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import EfficientNet
 from efficientdet.modeling.topology import topology
+from efficientdet.modeling.weight_shared_heads import WeightSharedHeads
 from efficientdet.ops.box_coder import CODE_SIZE, BoxScales
 from efficientdet.weights.coco_labels import labels_of_rows
 from efficientdet.weights.layout import NAMED_FORMATS, PARTS, Contents, Conventions, Origin, Part, as_stored
 from efficientdet.weights.object_graph import AVERAGE_SLOT, slot_key, value_key
+from efficientdet.weights.published import require_bifpn, require_efficientnet
 from efficientdet.weights.roles import ROLES_OF_OBJECTS, Role, role_in
 from efficientdet.weights.variables import variables_by_path
 
@@ -69,9 +71,9 @@ class AutomlNames:
             contents.shapes.get("class_net/class-predict/bias"), contents.shapes.get("box_net/box-predict/bias")
         )
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
-        return named_origins(contents, model, places(model))
+        return named_origins(contents, model, places(model, f"{contents.path} ({self.name})"))
 
     def role(self, key: str) -> str:
         """See `layout.Layout`."""
@@ -96,14 +98,14 @@ class AutomlPaths:
         outputs = [value_key(contents, f"{root}{path}/bias") for path in ("class_net/classes", "box_net/boxes")]
         self.conventions = _conventions(*(None if key is None else contents.shapes[key] for key in outputs))
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
 
         def find(place: Place, variable: str) -> tuple[str | None, str | None]:
             path = f"{self._root}{place.path}/{variable}"
             return value_key(contents, path), slot_key(contents, path, AVERAGE_SLOT)
 
-        return _origins(model, places(model), find)
+        return _origins(model, places(model, f"{contents.path} ({self.name})"), find)
 
     def role(self, key: str) -> str:
         """See `layout.Layout`."""
@@ -131,7 +133,7 @@ def backbone_in(contents: Contents) -> str | None:
     return None
 
 
-def named_origins(contents: Contents, model: EfficientDet, layers: Iterable[Place]) -> dict[str, Origin]:
+def named_origins(contents: Contents, model: DetectionModel, layers: Iterable[Place]) -> dict[str, Origin]:
     """The origins of the variables of some layers in a file of automl's names.
 
     Args:
@@ -156,16 +158,27 @@ def role_of_name(key: str) -> str:
     return role_in(_ROLES_OF_NAMES, key)
 
 
-def places(model: EfficientDet) -> Iterator[Place]:
-    """All layers of a detector that have variables, and some that have not."""
-    yield from backbone_places(model.backbone)
-    yield from _pyramid_places(model.fpn)
+def places(model: DetectionModel, file: str) -> Iterator[Place]:
+    """All layers of a detector that have variables, and some that have not.
+
+    Args:
+      model: heads that automl never had are left out.
+      file: what errors call the file.
+
+    Raises:
+      CheckpointError: backbone or pyramid are none of automl's.
+    """
+    yield from backbone_places(require_efficientnet(model, file))
+    fpn = require_bifpn(model, file)
+    yield from _pyramid_places(fpn)
+    if not isinstance(model.heads, WeightSharedHeads):
+        return
     for ours, theirs, singular in (("classes", "class_net", "class"), ("boxes", "box_net", "box")):
         head = getattr(model.heads, ours)
         for layer in range(len(head.convs)):
             name = f"{theirs}/{singular}-{layer}"
             yield Place(f"heads/{ours}/convs/{layer}", name, f"{theirs}/conv_ops/{layer}")
-            for number, level in enumerate(model.fpn.levels):
+            for number, level in enumerate(fpn.levels):
                 path = f"{theirs}/bns/{layer}/{number}"
                 yield Place(f"heads/{ours}/norms/{number}/{layer}", f"{name}-bn-{level}", path)
         yield Place(f"heads/{ours}/final", f"{theirs}/{singular}-predict", f"{theirs}/{ours}")
@@ -222,7 +235,7 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _origins(
-    model: EfficientDet, layers: Iterable[Place], find: Callable[[Place, str], tuple[str | None, str | None]]
+    model: DetectionModel, layers: Iterable[Place], find: Callable[[Place, str], tuple[str | None, str | None]]
 ) -> dict[str, Origin]:
     """Looks variables up by `find`, which returns a tensor and its moving average, None where the file has none."""
     by_path = {place.ours: place for place in layers}

@@ -11,15 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from efficientdet.errors import CheckpointError
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import block_specs
 from efficientdet.modeling.scaling import BACKBONES
+from efficientdet.modeling.vgg_ssd import VggSsd
 from efficientdet.weights.layout import Contents, WeightFile, as_stored
 from efficientdet.weights.model_blocks import block_of, part_of
 from efficientdet.weights.report import counted
 from efficientdet.weights.roles import Role
 
 _LAST_STACK = 6  # of which detectors keep the first block, and some the others
+_TELLING_KERNELS = {VggSsd.fc6_shape: VggSsd.variant}  # that no other known backbone has
 _LISTED = 3  # how many names of each kind of difference an error shows
 
 Shape = tuple[int, ...]
@@ -47,7 +49,13 @@ def fit_shapes(shapes: Mapping[str, Shape], needed: Mapping[str, Shape]) -> Fit:
     return Fit(fitting, missing, misfits)
 
 
-def converted_shape(contents: Contents, keys: Sequence[str], convert: Callable[..., np.ndarray], size: int) -> Shape:
+def converted_shape(
+    contents: Contents,
+    keys: Sequence[str],
+    convert: Callable[..., np.ndarray],
+    size: int,
+    larger_shape: Shape = (),
+) -> Shape:
     """The shape of a variable that is made of some tensors, without reading them; theirs if they cannot be converted.
 
     Args:
@@ -55,9 +63,10 @@ def converted_shape(contents: Contents, keys: Sequence[str], convert: Callable[.
       keys: the tensors.
       convert: see `layout.Origin`.
       size: of the variable, in numbers. What is not made of as many is not converted: that could take any memory.
+      larger_shape: see `layout.Origin`; a tensor of this shape is converted too.
     """
     shapes = [contents.shapes[key] for key in keys]
-    if convert is not as_stored and sum(map(math.prod, shapes)) != size:
+    if convert is not as_stored and sum(map(math.prod, shapes)) != size and shapes != [larger_shape]:
         return shapes[0]
     try:
         return tuple(convert([np.broadcast_to(np.float32(0), shape) for shape in shapes]).shape)
@@ -66,7 +75,7 @@ def converted_shape(contents: Contents, keys: Sequence[str], convert: Callable[.
 
 
 def require_backbone(
-    fit: Fit, model: EfficientDet, file: WeightFile, *, shapes: Mapping[str, Shape], min_share: float | None
+    fit: Fit, model: DetectionModel, file: WeightFile, *, shapes: Mapping[str, Shape], min_share: float | None
 ) -> None:
     """Raises a CheckpointError unless a file holds enough of a model's backbone.
 
@@ -115,12 +124,15 @@ def require_no_more(unknown: Sequence[str], file: WeightFile) -> None:
 
 
 def likely_backbone(file: WeightFile) -> str | None:
-    """Guesses the backbone that a file holds by the depthwise kernels in it; None if it is none that is known."""
+    """Guesses the backbone that a file holds by the kernels in it; None if it is none that is known."""
     shapes = collections.Counter(
         (*shape[2:], *shape[:2]) if file.contents.format == "PyTorch file" else shape
         for key, shape in file.contents.shapes.items()
         if len(shape) == 4 and file.layout.role(key) not in (Role.SLOT, Role.AVERAGE)
     )
+    for kernel, variant in _TELLING_KERNELS.items():
+        if shapes[kernel]:
+            return variant
     candidates = []
     for variant, scale in BACKBONES.items():
         specs = [spec for spec in block_specs(scale) if spec.stack < _LAST_STACK or spec.block == 0]

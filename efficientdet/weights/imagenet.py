@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import block_specs
 from efficientdet.modeling.mbconv import BlockSpec
 from efficientdet.modeling.scaling import BACKBONES
 from efficientdet.weights.automl import backbone_in, backbone_places, named_origins, role_of_name
 from efficientdet.weights.layout import NAMED_FORMATS, Contents, Conventions, Origin, Part, as_stored
+from efficientdet.weights.published import require_efficientnet
 from efficientdet.weights.roles import Role, role_in
 from efficientdet.weights.variables import variables_by_path
 
@@ -88,9 +89,10 @@ class AutomlClassifier:
     def __init__(self, variant: str) -> None:
         self.name = f"google/automl ImageNet checkpoint of EfficientNet {variant}"
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
-        return named_origins(contents, model, backbone_places(model.backbone))
+        backbone = require_efficientnet(model, f"{contents.path} ({self.name})")
+        return named_origins(contents, model, backbone_places(backbone))
 
     def role(self, key: str) -> str:
         """See `layout.Layout`."""
@@ -108,9 +110,9 @@ class KerasApplication:
     def __init__(self, contents: Contents) -> None:
         self.warnings = tuple(_normalisation_warnings(contents))
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
-        backbone = model.backbone
+        backbone = require_efficientnet(model, f"{contents.path} ({self.name})")
         # B1 has all of B0's layers, in B0's shapes, and more: only the number of its blocks tells it from B0.
         in_file = {match[1] for name in contents.shapes if (match := re.match(r"(block\d[a-z])_", name))}
         if not in_file <= {_keras_block(spec) for spec in block_specs(BACKBONES[backbone.variant])}:
@@ -139,10 +141,11 @@ class TorchLite:
     warnings: tuple[str, ...] = ()
     is_ours = False
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
         layers = {"backbone/stem": "_conv_stem", "backbone/stem_norm": "_bn0"}
-        for number in range(len(model.backbone.specs)):
+        backbone = require_efficientnet(model, f"{contents.path} ({self.name})")
+        for number in range(len(backbone.specs)):
             layers |= {
                 f"backbone/blocks/{number}/{ours}": f"_blocks.{number}.{name}" for ours, name in _TORCH_LAYERS.items()
             }
@@ -174,7 +177,7 @@ def _keras_block(spec: BlockSpec) -> str:
     return f"block{spec.stack + 1}{chr(ord('a') + spec.block)}"
 
 
-def _variables(model: EfficientDet, layers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def _variables(model: DetectionModel, layers: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Yields (our path, their layer, name of the variable in it); `layers` is our path of a layer -> theirs."""
     for path in variables_by_path(model):
         layer, _, variable = path.rpartition("/")

@@ -2,7 +2,7 @@
 """What every kind of weight file has in common: tensors by name, and a layout that says which variable each one is.
 
 A *file* (`Contents`) knows names, shapes and values, and nothing of networks. A *layout* knows how one library names
-the variables of an EfficientDet, and reads nothing. `restore` joins the two.
+the variables of a detector, and reads nothing. `restore` joins the two.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import Endpoints
 from efficientdet.ops.anchors import AnchorOrder
 from efficientdet.ops.box_coder import BoxScales
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Part = Literal["backbone", "fpn", "heads"]
 PARTS: tuple[Part, ...] = ("backbone", "fpn", "heads")
 Format = Literal["object-based checkpoint", "name-based checkpoint", "HDF5 file", "PyTorch file"]
+BoxCodes = Literal["centers and sizes", "corners"]
 NAMED_FORMATS: tuple[Format, ...] = ("name-based checkpoint", "HDF5 file")
 """The formats whose tensors go by the names that variables had in their program."""
 
@@ -60,35 +61,42 @@ class Origin(NamedTuple):
       keys: the tensors it is made of, by their names in the file; one nearly always.
       convert: makes the variable's value of theirs.
       average_keys: the moving averages of the same, where the file holds them: as many as `keys`, or none.
+      larger_shape: of the one tensor, where `convert` leaves some of it out; empty where it leaves out nothing.
     """
 
     keys: tuple[str, ...]
     convert: Callable[[Sequence[np.ndarray]], np.ndarray] = as_stored
     average_keys: tuple[str, ...] = ()
+    larger_shape: tuple[int, ...] = ()
 
 
 class Conventions(NamedTuple):
     """What the numbers of a detector mean beyond its architecture: those of a source and of a model are compared.
 
     Attributes:
-      endpoints: which blocks of the backbone feed the pyramid.
-      anchor_order: of the anchors in a cell, and so of the predictors' output channels.
+      endpoints: which blocks of the backbone feed the pyramid; None where the backbone leaves no choice.
+      anchor_order: of the anchors in a cell, and so of the predictors' output channels; None for those of SSD, which
+        have one order.
       box_scales: multipliers of the box codes that the box head predicts.
       labels: class row -> name; None where it is not known.
       why_unlabelled: the reason, if it is not.
       is_assumed: nothing tells what a file means: it is taken to mean what the model does.
+      box_codes: what they are offsets of. Scales turn codes into others of their kind only.
+      background: the first class slot is the background's.
     """
 
-    endpoints: Endpoints
-    anchor_order: AnchorOrder
+    endpoints: Endpoints | None
+    anchor_order: AnchorOrder | None
     box_scales: BoxScales
     labels: Mapping[int, str] | None = None
     why_unlabelled: str = "the file does not name its classes"
     is_assumed: bool = False
+    box_codes: BoxCodes = "centers and sizes"
+    background: bool = False
 
 
 class Layout(Protocol):
-    """How one library names the variables of an EfficientDet, or of its backbone.
+    """How one library names the variables of a detector, or of its backbone.
 
     Attributes:
       name: for reports and errors: "TFOD checkpoint", "google/automl checkpoint (TensorFlow 1)", ...
@@ -118,7 +126,7 @@ class Layout(Protocol):
     def is_ours(self) -> bool:
         """See the class."""
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """Says where the variables of a model are in a file.
 
         Args:

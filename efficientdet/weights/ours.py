@@ -7,14 +7,18 @@ slots. A SavedModel holds a list of variables; their names are those that they h
 
 from __future__ import annotations
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.weights.layout import PARTS, Contents, Conventions, Origin, Part
 from efficientdet.weights.object_graph import AVERAGE_SLOT, slot_key, value_key
 from efficientdet.weights.roles import ROLES_OF_OBJECTS, role_in
 from efficientdet.weights.variables import variables_by_path
 
 _ROOT = "model"
-_FIRST_VARIABLE = "backbone/stem/kernel"  # its path, and its name as well
+# The first variable of each kind of backbone: its path -> its name.
+_FIRST_VARIABLES = {
+    "backbone/stem/kernel": "backbone/stem/kernel",
+    "backbone/stages/0/0/conv/kernel": "backbone/conv1_1/conv/kernel",
+}
 _SAVED_MODEL_LIST = "weights/"
 
 
@@ -37,7 +41,7 @@ class CheckpointLayout(_OurLayout):
 
     name = "efficientdet checkpoint"
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
         found = {}
         for path in variables_by_path(model):
@@ -52,7 +56,7 @@ class SavedModelLayout(_OurLayout):
 
     name = "efficientdet SavedModel"
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
         keys = contents.graph.keys_by_full_name if contents.graph else {}
         names = {path: variable.name.removesuffix(":0") for path, variable in variables_by_path(model).items()}
@@ -61,8 +65,9 @@ class SavedModelLayout(_OurLayout):
 
 def detect_layout(contents: Contents) -> CheckpointLayout | SavedModelLayout | None:
     """Returns the layout of a file of this library, None for any other file."""
-    if value_key(contents, f"{_ROOT}/{_FIRST_VARIABLE}"):
+    if any(value_key(contents, f"{_ROOT}/{path}") for path in _FIRST_VARIABLES):
         return CheckpointLayout()
-    if contents.graph and contents.graph.keys_by_full_name.get(_FIRST_VARIABLE, "").startswith(_SAVED_MODEL_LIST):
+    keys = contents.graph.keys_by_full_name if contents.graph else {}
+    if any(keys.get(name, "").startswith(_SAVED_MODEL_LIST) for name in _FIRST_VARIABLES.values()):
         return SavedModelLayout()
     return None

@@ -1,15 +1,17 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Converts the final convolutions of the heads, whose outputs mean what a library, a config and a label map say.
 
-Their output channels are anchors of a cell, and within each its classes or its box codes. What differs between a file
-and a model is moved or multiplied in kernel and bias: the predictions are the file's, said in the model's terms.
+Their output channels are anchors of a cell, and within each its classes (behind the background, where that has a slot)
+or its box codes. What differs between a file and a model is moved or multiplied in kernel and bias: the predictions are
+the file's, said in the model's terms. Heads share one final convolution among all levels, or have one for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,50 +19,91 @@ import tensorflow as tf
 from efficientdet.errors import CheckpointError
 from efficientdet.ops.anchors import AnchorOrder
 from efficientdet.ops.box_coder import CODE_SIZE, BoxScales
+from efficientdet.weights.class_rows import WITHOUT_HEADS, Purpose, match_rows, rows_by_position, unknown_classes
 from efficientdet.weights.layout import Conventions
 from efficientdet.weights.report import Statement
 
-CLASSES, BOXES = "heads/classes/final/", "heads/boxes/final/"
-_OUTPUT_VARIABLES = ("kernel", "pointwise_kernel", "bias")  # whose last axis is the output channels
-_SHOWN_NAMES = 6
-
 Shape = tuple[int, ...]
-Purpose = Literal["training", "inference", "conversion"]
-"""What weights are restored for: it decides what a user can do about those that do not fit."""
-_WITHOUT_HEADS = 'use fine_tune_checkpoint_type "detection", which leaves the heads out'
+
+# The variables whose last axis is the output channels: of the convolution that all levels share, or of one's own.
+_OUTPUT = re.compile(r"heads/(classes|boxes)/((?:\d+/)?)final/(?:kernel|pointwise_kernel|bias)")
+
+
+class Output(NamedTuple):
+    """Which outputs a variable makes: "classes" or "boxes" of all levels, or of "0/", "1/", ..."""
+
+    head: Literal["classes", "boxes"]
+    level: str
+
+    @property
+    def bias(self) -> str:
+        """The path of the final convolution's bias."""
+        return f"heads/{self.head}/{self.level}final/bias"
+
+
+def output_of(path: str) -> Output | None:
+    """What the kernel or the bias of a final convolution makes; None for another variable.
+
+    Args:
+      path: our path of the variable.
+    """
+    match = _OUTPUT.fullmatch(path)
+    if match is None:
+        return None
+    return Output("classes" if match[1] == "classes" else "boxes", match[2])
+
+
+def outputs_in(paths: Iterable[str]) -> tuple[Output, ...]:
+    """All outputs that some variables make, in their order."""
+    found = (output_of(path) for path in paths)
+    return tuple(dict.fromkeys(output for output in found if output is not None))
+
+
+def class_kernels(variables: Mapping[str, tf.Variable]) -> list[tf.Variable]:
+    """The kernels of the final convolutions that make class logits: of all levels, or one for each.
+
+    Args:
+      variables: of a model, by path.
+    """
+    outputs = {path: output_of(path) for path in variables}
+    return [
+        variables[path]
+        for path, output in outputs.items()
+        if output is not None and output.head == "classes" and path != output.bias
+    ]
 
 
 @dataclass(frozen=True)
 class PredictorConversion:
-    """What becomes of the output channels of both final convolutions.
+    """What becomes of the output channels of the final convolutions.
 
     Attributes:
-      num_anchors: per cell, of the file and of the model.
-      file_classes: how many classes the file predicts.
+      num_anchors: level -> anchors per cell, of the file and of the model.
+      file_slots: how many class slots the file has.
       anchors: for each anchor of the model's cell, the same one in the file's; None if they agree.
       code_factors: what each box code is multiplied with, float64 [4]; None if they agree.
-      rows: for each class row of the model that of the file; None for a row that stays initialised.
+      slots: for each class slot of the model that of the file; None for one that stays initialised.
       unknown_classes: names of the model's classes that the file does not know.
       statements: what of it a user should know.
     """
 
-    num_anchors: int
-    file_classes: int
+    num_anchors: Mapping[str, int]
+    file_slots: int
     anchors: np.ndarray | None
     code_factors: np.ndarray | None
-    rows: tuple[int | None, ...]
+    slots: tuple[int | None, ...]
     unknown_classes: tuple[str, ...]
     statements: tuple[Statement, ...]
 
     def file_shapes(self, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
         """The shapes that variables of the model must have in the file, by path."""
-        outputs = self.num_anchors * self.file_classes
-        return {path: (*shape[:-1], outputs) if is_output(path, CLASSES) else shape for path, shape in shapes.items()}
+        return {path: self._file_shape(path, shape) for path, shape in shapes.items()}
 
     def restored_share(self, path: str) -> float:
-        """The share of a variable's numbers that come from the file: less than 1 where class rows stay initialised."""
-        if is_output(path, CLASSES):
-            return sum(row is not None for row in self.rows) / len(self.rows)
+        """The share of a variable's numbers that come from the file: less than 1 where slots stay initialised."""
+        output = output_of(path)
+        if output is not None and output.head == "classes":
+            return sum(slot is not None for slot in self.slots) / len(self.slots)
         return 1.0
 
     def convert(self, path: str, value: np.ndarray, variable: tf.Variable) -> np.ndarray:
@@ -74,18 +117,25 @@ class PredictorConversion:
         Returns:
           The model's value; `value` itself if `path` is no final convolution's.
         """
-        if is_output(path, BOXES):
-            codes = self._in_our_order(_split(value, self.num_anchors))
-            return (codes if self.code_factors is None else codes * self.code_factors).reshape(value.shape)
-        if is_output(path, CLASSES):
-            theirs = self._in_our_order(_split(value, self.num_anchors))
-            ours = _split(variable.numpy(), self.num_anchors).copy()
-            carried = [(row, source) for row, source in enumerate(self.rows) if source is not None]
-            if carried:
-                targets, sources = zip(*carried, strict=True)
-                ours[..., list(targets)] = theirs[..., list(sources)]
-            return ours.reshape(variable.shape)
-        return value
+        output = output_of(path)
+        if output is None:
+            return value
+        num_anchors = self.num_anchors[output.level]
+        theirs = self._in_our_order(_split(value, num_anchors))
+        if output.head == "boxes":
+            return (theirs if self.code_factors is None else theirs * self.code_factors).reshape(value.shape)
+        ours = _split(variable.numpy(), num_anchors).copy()
+        carried = [(slot, source) for slot, source in enumerate(self.slots) if source is not None]
+        if carried:
+            targets, sources = zip(*carried, strict=True)
+            ours[..., list(targets)] = theirs[..., list(sources)]
+        return ours.reshape(variable.shape)
+
+    def _file_shape(self, path: str, shape: Shape) -> Shape:
+        output = output_of(path)
+        if output is None or output.head != "classes":
+            return shape
+        return (*shape[:-1], self.num_anchors[output.level] * self.file_slots)
 
     def _in_our_order(self, values: np.ndarray) -> np.ndarray:
         return values if self.anchors is None else values[..., self.anchors, :]
@@ -93,7 +143,7 @@ class PredictorConversion:
 
 def plan_conversion(
     shapes: Mapping[str, Shape],
-    outputs: Mapping[str, int],
+    outputs: Mapping[Output, int],
     file: Conventions,
     model: Conventions,
     *,
@@ -103,59 +153,58 @@ def plan_conversion(
     """Compares what the outputs of a file and of a model mean.
 
     Args:
-      shapes: of the file's variables, by our paths; the biases of both final convolutions are among them.
-      outputs: output channels of the model's final convolutions, by `BOXES` and `CLASSES`.
+      shapes: of the file's variables, by our paths; the biases of all final convolutions are among them.
+      outputs: the model's output channels.
       file: what the file's numbers mean.
       model: what the model's numbers mean.
       grid: (aspect ratios, scales per octave) of the model's cell.
       purpose: what the weights are restored for.
 
     Raises:
-      CheckpointError: the numbers of anchors differ, or those of classes while their names are not known. The text
-        follows the name of the file.
+      CheckpointError: the numbers of anchors or the kinds of box codes differ, or the numbers of classes while their
+        names are not known, or only one of both has a slot for the background and the weights are not to be trained
+        further. The text follows the name of the file.
     """
-    if any(len(shapes[f"{head}bias"]) != 1 for head in (BOXES, CLASSES)):
-        raise CheckpointError("holds biases of its final convolutions that are no vectors")
-    num_anchors, file_anchors = outputs[BOXES] // CODE_SIZE, shapes[f"{BOXES}bias"][-1] // CODE_SIZE
-    if num_anchors != file_anchors:
-        remedy = f": {_WITHOUT_HEADS}" if purpose == "training" else ""
+    remedy = f": {WITHOUT_HEADS}" if purpose == "training" else ""
+    if file.box_codes != model.box_codes:
         raise CheckpointError(
-            f"predicts {file_anchors} anchors per cell, this model {num_anchors} (aspect_ratios x scales_per_octave of "
-            f"the anchor_generator){remedy}"
+            f"predicts boxes as offsets of their {file.box_codes}, this model as offsets of their {model.box_codes} "
+            f"(box_coder){remedy}"
         )
-    file_classes, model_classes = shapes[f"{CLASSES}bias"][-1] // num_anchors, outputs[CLASSES] // num_anchors
-    if file.labels is None or model.labels is None:
-        rows, statements = rows_by_position(file_classes, model_classes, file, model, purpose)
-    else:
-        rows, statements = match_rows(file_classes, model_classes, file.labels, model.labels)
-    unknown = unknown_classes(rows, model.labels or {})
+    if any(len(shapes[output.bias]) != 1 for output in outputs):
+        raise CheckpointError("holds biases of its final convolutions that are no vectors")
+    num_anchors = {
+        output.level: channels // CODE_SIZE for output, channels in outputs.items() if output.head == "boxes"
+    }
+    _require_anchors(num_anchors, shapes, file, model, remedy)
+    class_output = next(output for output in outputs if output.head == "classes")
+    file_slots, model_slots = (
+        channels // num_anchors[class_output.level]
+        for channels in (shapes[class_output.bias][-1], outputs[class_output])
+    )
+    slots, unknown, statements = _match_slots(file_slots, model_slots, file, model, purpose)
     permutation = anchor_permutation(file.anchor_order, model.anchor_order, grid)
     factors = code_factors(file.box_scales, model.box_scales)
-    texts = []
-    if permutation is not None:
-        texts.append(f"anchors: reordered from {file.anchor_order} to {model.anchor_order}, the order of this model")
-    if factors is not None:
-        theirs, ours = (", ".join(f"{scale:g}" for scale in scales) for scales in (file.box_scales, model.box_scales))
-        texts.append(f"box codes: rescaled from {theirs} to {ours}, the box coder of this model")
     return PredictorConversion(
-        num_anchors, file_classes, permutation, factors, rows, unknown, (*map(Statement, texts), *statements)
+        num_anchors,
+        file_slots,
+        permutation,
+        factors,
+        slots,
+        unknown,
+        (*_conversion_statements(file, model, permutation, factors), *statements),
     )
 
 
-def is_output(path: str, head: str) -> bool:
-    """Whether a variable is the kernel or the bias of a head's final convolution, up to its output channels."""
-    return path.startswith(head) and path.removeprefix(head) in _OUTPUT_VARIABLES
-
-
-def anchor_permutation(file: AnchorOrder, model: AnchorOrder, grid: tuple[int, int]) -> np.ndarray | None:
+def anchor_permutation(file: AnchorOrder | None, model: AnchorOrder | None, grid: tuple[int, int]) -> np.ndarray | None:
     """For each anchor of the model's cell, the position of the same one in the file's; None if the orders agree.
 
     Args:
       file: order of the file's anchors.
-      model: order of the model's.
+      model: order of the model's; None on both sides, or on neither.
       grid: (aspect ratios, scales per octave) of a cell.
     """
-    if file == model:
+    if file is None or model is None or file == model:
         return None
     permutation = np.empty(grid[0] * grid[1], np.int64)
     permutation[_positions(model, grid)] = _positions(file, grid)
@@ -168,100 +217,65 @@ def code_factors(file: BoxScales, model: BoxScales) -> np.ndarray | None:
     return None if np.array_equal(factors, np.ones(CODE_SIZE)) else factors
 
 
-def match_rows(
-    file_classes: int, model_classes: int, file: Mapping[int, str], model: Mapping[int, str]
-) -> tuple[tuple[int | None, ...], tuple[Statement, ...]]:
-    """Says by their names which class row of a file each class row of a model is.
-
-    Names are the same if they differ in case, or in what separates their words. A row of the model without a name (a
-    gap in its ids) takes the file's row of the same place unless a name claims that, and else another that none does:
-    all rows of a detector were trained, and a row that was not would find things everywhere.
-
-    Args:
-      file_classes: class rows of the file.
-      model_classes: class rows of the model.
-      file: row -> name, of the file.
-      model: the same of the model.
-
-    Returns:
-      For each row of the model that of the file, or None; and what a user should know about it.
-    """
-    folded = {_folded(name): row for row, name in file.items()}
-    exact = {name: row for row, name in file.items()}
-
-    def named(name: str) -> int | None:
-        found = exact.get(name, folded.get(_folded(name)))
-        return found if found is not None and found < file_classes else None
-
-    rows = {row: named(name) for row, name in model.items()}
-    unnamed = [row for row in range(model_classes) if row not in model]
-    free = [row for row in range(file_classes) if row not in rows.values()]
-    rows |= {row: row for row in unnamed if row in free}
-    others = iter([row for row in free if row not in rows.values()])
-    rows |= {row: next(others, None) for row in unnamed if row not in rows}
-    ordered = tuple(rows[row] for row in range(model_classes))
-    return ordered, tuple(_row_statements(ordered, model))
-
-
-def rows_by_position(
-    file_classes: int, model_classes: int, file: Conventions, model: Conventions, purpose: Purpose
-) -> tuple[tuple[int | None, ...], tuple[Statement, ...]]:
-    """Says which class row of a file each class row of a model is where one of them does not know its classes.
-
-    Args:
-      file_classes: class rows of the file.
-      model_classes: class rows of the model.
-      file: what the file's numbers mean.
-      model: what the model's numbers mean.
-      purpose: what the weights are restored for.
-
-    Returns:
-      See `match_rows`.
-
-    Raises:
-      CheckpointError: their numbers differ. The text follows the name of the file.
-    """
-    reasons = "; ".join(side.why_unlabelled for side in (model, file) if side.labels is None)
-    if file_classes == model_classes:
-        text = f"class rows: all {model_classes} carried over by position ({reasons})"
-        return tuple(range(model_classes)), (Statement(text),)
-    remedies = [_WITHOUT_HEADS] if purpose == "training" else []
-    if file.labels is None and purpose == "inference":
-        remedies.append(f"set num_classes: {file_classes}")
+def _match_slots(
+    file_slots: int, model_slots: int, file: Conventions, model: Conventions, purpose: Purpose
+) -> tuple[tuple[int | None, ...], tuple[str, ...], tuple[Statement, ...]]:
+    """Says which class slot of a file each one of a model is; what of it is unknown, and what a user should know."""
+    classes = file_slots - file.background, model_slots - model.background
+    if file.labels is None or model.labels is None:
+        rows, statements = rows_by_position(*classes, file, model, purpose)
     else:
-        maps = {
-            "the label map of this model in train_input_reader.label_map_path": model.labels is None,
-            "the label map of the checkpoint in train_config.fine_tune_checkpoint_label_map_path": file.labels is None,
-        }
-        remedies.append(f"name {' and '.join(text for text, is_lacking in maps.items() if is_lacking)}")
-    raise CheckpointError(
-        f"predicts {file_classes} classes, this model {model_classes} ({reasons}): {', or '.join(remedies)}"
-    )
+        rows, statements = match_rows(*classes, file.labels, model.labels)
+    slots = [None if row is None else row + file.background for row in rows]
+    if model.background:
+        slots.insert(0, 0 if file.background else None)
+    unknown = unknown_classes(rows, model.labels or {})
+    return tuple(slots), unknown, (*_background_statements(file, model, purpose), *statements)
 
 
-def _row_statements(rows: Sequence[int | None], names: Mapping[int, str]) -> list[Statement]:
-    by_name = [row for row, source in enumerate(rows) if source is not None and row in names]
-    by_position = sum(source is not None and row not in names for row, source in enumerate(rows))
-    unnamed = f", {by_position} without a name from rows that no name claims" if by_position else ""
-    moved = sum(rows[row] != row for row in by_name)
-    places = f" ({moved} from another place)" if moved else ""
-    statements = [Statement(f"class rows: {len(by_name)} carried over by name{places}{unnamed}")]
-    if initialised := unknown_classes(rows, names):
-        more = f" and {len(initialised) - _SHOWN_NAMES} more" if len(initialised) > _SHOWN_NAMES else ""
-        listed = ", ".join(initialised[:_SHOWN_NAMES]) + more
-        text = f"class rows that stay initialised, the checkpoint knows no class of the name: {listed}"
-        statements.append(Statement(text, is_warning=True))
-    return statements
+def _require_anchors(
+    num_anchors: Mapping[str, int], shapes: Mapping[str, Shape], file: Conventions, model: Conventions, remedy: str
+) -> None:
+    if (file.anchor_order is None) != (model.anchor_order is None):
+        kinds = [
+            "ssd_anchor_generator" if side.anchor_order is None else "multiscale_anchor_generator"
+            for side in (file, model)
+        ]
+        raise CheckpointError(f"predicts the boxes of {kinds[0]}, this model those of {kinds[1]}{remedy}")
+    for level, ours in num_anchors.items():
+        theirs = shapes[Output("boxes", level).bias][-1] // CODE_SIZE
+        if theirs != ours:
+            place = f" of feature map {int(level.rstrip('/')) + 1}" if level else ""
+            rule = "layer_aspect_ratios" if model.anchor_order is None else "aspect_ratios x scales_per_octave"
+            raise CheckpointError(
+                f"predicts {theirs} anchors per cell{place}, this model {ours} ({rule} of the anchor_generator){remedy}"
+            )
 
 
-def unknown_classes(rows: Sequence[int | None], names: Mapping[int, str]) -> tuple[str, ...]:
-    """What to call the rows of a model that nothing in the file is: by name, or by label-map id."""
-    return tuple(names.get(row, f"id {row + 1}") for row, source in enumerate(rows) if source is None)
+def _conversion_statements(
+    file: Conventions, model: Conventions, permutation: np.ndarray | None, factors: np.ndarray | None
+) -> list[Statement]:
+    texts = []
+    if permutation is not None:
+        texts.append(f"anchors: reordered from {file.anchor_order} to {model.anchor_order}, the order of this model")
+    if factors is not None:
+        theirs, ours = (", ".join(f"{scale:g}" for scale in scales) for scales in (file.box_scales, model.box_scales))
+        texts.append(f"box codes: rescaled from {theirs} to {ours}, the box coder of this model")
+    return [Statement(text) for text in texts]
 
 
-def _folded(name: str) -> str:
-    """What "Hot_dog" and "hot dog" have in common."""
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+def _background_statements(file: Conventions, model: Conventions, purpose: Purpose) -> list[Statement]:
+    """What becomes of the background's slot where only one side has it; scores mean something else then."""
+    if file.background == model.background:
+        return []
+    theirs, ours = ("has a slot" if side.background else "has none" for side in (file, model))
+    if purpose != "training":
+        setting = str(file.background).lower()
+        raise CheckpointError(
+            f"{theirs} for the background and this model {ours}: set model.ssd.add_background_class: {setting}"
+        )
+    became = "is left out" if file.background else "stays initialised"
+    return [Statement(f"the background's slot {became}: the file {theirs}, this model {ours}", is_warning=True)]
 
 
 def _positions(order: AnchorOrder, grid: tuple[int, int]) -> np.ndarray:

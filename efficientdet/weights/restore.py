@@ -15,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import block_specs, endpoint_blocks
 from efficientdet.modeling.scaling import BACKBONES
 from efficientdet.weights.accounting import account_for, left_tensors, shortfall_statements, unknown_tensors
+from efficientdet.weights.class_rows import Purpose
 from efficientdet.weights.copies import Copy, choose_copy
 from efficientdet.weights.fitting import (
     converted_shape,
@@ -30,7 +31,8 @@ from efficientdet.weights.fitting import (
 )
 from efficientdet.weights.layout import PARTS, Contents, Conventions, Origin, Part, WeightFile
 from efficientdet.weights.model_blocks import in_order, part_of
-from efficientdet.weights.predictors import BOXES, CLASSES, PredictorConversion, Purpose, plan_conversion
+from efficientdet.weights.predictors import PredictorConversion, outputs_in, plan_conversion
+from efficientdet.weights.published import require_weight_shared_heads
 from efficientdet.weights.report import RestoreReport, Statement
 from efficientdet.weights.variables import variables_by_path
 
@@ -115,7 +117,7 @@ class RestorePlan:
         return value
 
 
-def plan_restore(model: EfficientDet, file: WeightFile, request: RestoreRequest) -> RestorePlan:
+def plan_restore(model: DetectionModel, file: WeightFile, request: RestoreRequest) -> RestorePlan:
     """Finds out what a restore would do.
 
     Args:
@@ -134,10 +136,12 @@ def plan_restore(model: EfficientDet, file: WeightFile, request: RestoreRequest)
     variables = in_order(variables_by_path(model))
     wanted = {path: tuple(variables[path].shape) for path in variables if part_of(path) in request.parts}
     origins = layout.origins(contents, model)
+    if "heads" in request.parts and not layout.is_ours:
+        require_weight_shared_heads(model, str(file))
     found = {path: origins[path] for path in wanted if path in origins}
     copy = choose_copy(contents, found, {path for path in found if variables[path].trainable}, request.weights)
     shapes = {
-        path: converted_shape(contents, copy.keys[path], origin.convert, math.prod(wanted[path]))
+        path: converted_shape(contents, copy.keys[path], origin.convert, math.prod(wanted[path]), origin.larger_shape)
         for path, origin in found.items()
     }
     share = request.min_backbone_share
@@ -177,9 +181,9 @@ def _plan_heads(
     variables: Mapping[str, tf.Variable], path: str, shapes: Mapping[str, tuple[int, ...]], request: RestoreRequest
 ) -> PredictorConversion | None:
     """Compares the final convolutions; None if the file has none, which others report."""
-    if not all(f"{head}bias" in shapes for head in (BOXES, CLASSES)):
+    outputs = {output: int(variables[output.bias].shape[-1]) for output in outputs_in(variables)}
+    if not all(output.bias in shapes for output in outputs):
         return None
-    outputs = {head: int(variables[f"{head}bias"].shape[-1]) for head in (BOXES, CLASSES)}
     ours, theirs = request.conventions, request.source
     try:
         conversion = plan_conversion(shapes, outputs, theirs, ours, grid=request.anchor_grid, purpose=request.purpose)
@@ -194,15 +198,17 @@ def _plan_heads(
     return conversion
 
 
-def _source_statements(model: EfficientDet, path: str, request: RestoreRequest) -> list[Statement]:
+def _source_statements(model: DetectionModel, path: str, request: RestoreRequest) -> list[Statement]:
     """What the features mean that the pyramid was trained on; for inference, others than the model's are an error."""
     if "fpn" not in request.parts:
         return []
     if request.source.is_assumed:
         text = "anchor order, box coder and endpoints are taken to be this model's: nothing beside the file tells them"
         return [Statement(text)]
-    specs = block_specs(BACKBONES[model.backbone.variant])
     theirs, ours = request.source.endpoints, request.conventions.endpoints
+    if theirs is None or ours is None:
+        return []
+    specs = block_specs(BACKBONES[model.backbone.variant])
     if endpoint_blocks(specs, _LEVELS, theirs) == endpoint_blocks(specs, _LEVELS, ours):
         return []
     text = (

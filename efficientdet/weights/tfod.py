@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.ops.box_coder import CODE_SIZE, BoxScales
 from efficientdet.weights.coco_labels import labels_of_rows
 from efficientdet.weights.layout import PARTS, Contents, Conventions, Origin, Part
 from efficientdet.weights.object_graph import AVERAGE_SLOT, SLOT, slot_key, value_key
+from efficientdet.weights.published import require_bifpn, require_efficientnet
 from efficientdet.weights.roles import ROLES_OF_OBJECTS, Role, role_in
 from efficientdet.weights.variables import variables_by_path
 
@@ -74,10 +75,11 @@ class TfodLayout:
             scales, labels = BoxScales(10.0, 10.0, 5.0, 5.0), labels_of_rows(num_classes)
             self.conventions = Conventions("b0_layer_names", "aspect_major", scales, labels)
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         """See `layout.Layout`."""
+        file = f"{contents.path} ({self.name})"
         found = {}
-        for ours, candidates in self._paths(model).items():
+        for ours, candidates in self._paths(model, file).items():
             for path in candidates:
                 if key := value_key(contents, path):
                     average = slot_key(contents, path, AVERAGE_SLOT)
@@ -92,16 +94,18 @@ class TfodLayout:
             return Role.TOP if int(match[1]) in self._top else Role.DEAD_BLOCK
         return role
 
-    def _paths(self, model: EfficientDet) -> dict[str, list[str]]:
+    def _paths(self, model: DetectionModel, file: str) -> dict[str, list[str]]:
         """Our path -> the paths that may lead to the same variable in the file, for all that it can hold."""
+        num_blocks = len(require_efficientnet(model, file).blocks)
         variables = variables_by_path(model)
         backbones = [_CLASSIFIER] if self._root is None else [f"{self._root}/{place}" for place in _BACKBONES]
         paths = {}
-        for ours, layer in _backbone_layers(model, variables).items():
+        for ours, layer in _backbone_layers(num_blocks, variables).items():
             paths[ours] = [f"{backbone}/{layer}" for backbone in backbones]
         if self.parts == PARTS:
+            num_extra = len(require_bifpn(model, file).extra)
             for ours in variables:
-                if theirs := _beyond_the_backbone(ours, num_extra=len(model.fpn.extra)):
+                if theirs := _beyond_the_backbone(ours, num_extra=num_extra):
                     paths[ours] = [f"{self._root}/{theirs}"]
         return paths
 
@@ -115,10 +119,10 @@ def detect_layout(contents: Contents) -> TfodLayout | None:
     return None
 
 
-def _backbone_layers(model: EfficientDet, variables: Iterable[str]) -> dict[str, str]:
+def _backbone_layers(num_blocks: int, variables: Iterable[str]) -> dict[str, str]:
     """Our path -> path below a backbone in the file."""
     in_use = {path.rsplit("/", 1)[0] for path in variables}
-    blocks = [f"backbone/blocks/{n}/{layer}" for n in range(len(model.backbone.blocks)) for layer in _BLOCK_LAYERS]
+    blocks = [f"backbone/blocks/{n}/{layer}" for n in range(num_blocks) for layer in _BLOCK_LAYERS]
     layers = [layer for layer in ("backbone/stem", "backbone/stem_norm", *blocks) if layer in in_use]
     numbers = {layer: number for number, layer in enumerate(layers)}
     split = {path: path.rsplit("/", 1) for path in variables if path.startswith("backbone/")}

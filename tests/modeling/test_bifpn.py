@@ -76,7 +76,7 @@ def test_only_differing_channels_are_projected() -> None:
 
 
 def test_without_batch_norm_convolutions_keep_their_bias() -> None:
-    hyperparams = ConvHyperparams(batch_norm=None, use_bias=False)
+    hyperparams = ConvHyperparams(norm=None, use_bias=False)
     fpn = BiFPN((4, 6, 8), num_filters=8, num_iterations=1, combine_method="sum", hyperparams=hyperparams)
     kinds = {v.name.rsplit("/", 1)[1] for v in fpn.weights}
     assert kinds == {"kernel:0", "bias:0", "depthwise_kernel:0", "pointwise_kernel:0"}

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
-from efficientdet.modeling.hyperparams import BatchNormSettings, KernelSettings
+from efficientdet.modeling.hyperparams import KernelSettings
 
 _NORMAL = KernelSettings(functools.partial(keras.initializers.RandomNormal, stddev=0.01), 4e-5)
 
@@ -61,22 +61,39 @@ def test_convolutions() -> None:
     assert len(separable.losses) == 1
 
 
-def test_batch_norm_follows_its_settings() -> None:
-    settings = BatchNormSettings(momentum=0.9, epsilon=3.0, center=False)
-    layer = layers.batch_norm(1, name="norm", settings=settings)
-    assert [v.name for v in layer.weights] == ["norm/gamma:0", "norm/moving_mean:0", "norm/moving_variance:0"]
-    x = tf.constant([0.0, 2.0, 4.0, 6.0])[:, None, None, None]
-    np.testing.assert_allclose(layer(x), x / 2.0)  # variance 1 + epsilon 3
-    np.testing.assert_allclose(
-        layer(x, training=True)[:, 0, 0, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5 + 3), rtol=1e-6
-    )
-    np.testing.assert_allclose(layer.moving_mean, [0.3], rtol=1e-6)
-    np.testing.assert_allclose(
-        layer.moving_variance, [0.9 + 0.1 * 20 / 3], rtol=1e-6
-    )  # of the sample, as TensorFlow has it
-    function = tf.function(lambda: layer(x, training=True), autograph=False)
-    kinds = {op.type for op in function.get_concrete_function().graph.get_operations()}
-    assert "FusedBatchNormV3" in kinds
+def test_a_convolution_with_holes_and_without_padding() -> None:
+    ones = KernelSettings(lambda seed: keras.initializers.Ones())
+    x = tf.reshape(tf.range(25.0), [1, 5, 5, 1])
+    valid = layers.conv2d(1, 1, 3, dilation=2, padding="valid", name="conv", kernel=ones)
+    np.testing.assert_array_equal(valid(x), [[[[108.0]]]])  # nine pixels around the middle one, 12, two pixels apart
+    padded = layers.conv2d(1, 1, 3, dilation=2, name="conv", kernel=ones)(x)
+    assert padded.shape == (1, 5, 5, 1)
+    assert float(padded[0, 2, 2, 0]) == 108.0
+    assert float(padded[0, 0, 0, 0]) == 0 + 2 + 10 + 12
+    assert layers.conv2d(1, 1, 3, padding="valid", name="conv", kernel=ones)(x).shape == (1, 3, 3, 1)
+
+
+def test_kernels_decay_by_their_absolute_values_too() -> None:
+    for l2_weight, l1_weight, expected in ((0.0, 4.0, 4 * 3), (4.0, 0.0, 2 * 5), (4.0, 4.0, 4 * 3 + 2 * 5)):
+        layer = layers.conv2d(1, 2, 1, name="conv", kernel=KernelSettings(l2_weight=l2_weight, l1_weight=l1_weight))
+        layer.kernel.assign([[[[1.0, -2.0]]]])
+        assert [float(loss) for loss in layer.losses] == [expected]
+    depthwise = layers.depthwise_conv2d(2, 1, name="conv", kernel=KernelSettings(l1_weight=1.0))
+    depthwise.depthwise_kernel.assign([[[[3.0], [-4.0]]]])
+    assert [float(loss) for loss in depthwise.losses] == [7.0]
+
+
+def test_dropout_scales_what_it_leaves() -> None:
+    x = tf.fill([100, 100], 3.0)
+    dropped = layers.dropout(x, 0.25, tf.constant([1, 2])).numpy()
+    assert set(np.unique(dropped)) == {0.0, 4.0}
+    assert np.mean(dropped == 0) == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(layers.dropout(x, 0.25, tf.constant([1, 2])), dropped)
+    assert np.any(layers.dropout(x, 0.25, tf.constant([1, 3])) != dropped)
+    np.testing.assert_array_equal(layers.dropout(x, 0.0, tf.constant([1, 2])), x)
+    for rate in (1.0, -0.1):
+        with pytest.raises(ValueError, match="must be at least 0 and below 1"):
+            layers.dropout(x, rate, tf.constant([1, 2]))
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -113,17 +130,3 @@ def test_a_shared_convolution_must_be_a_plain_one(setting: str, value: int | str
     layer.build((None, None, None, 3))
     with pytest.raises(ValueError, match="conv must have stride 1, no dilation, SAME padding and no activation"):
         layers.convolve_each(layer, [tf.zeros([1, 4, 4, 3])])
-
-
-def test_the_gradients_of_a_fan_out_are_added_in_one_order() -> None:
-    # In float32, 1e8 + 1 is 1e8: the sum from the last use to the first is 1, any other start makes it 0.
-    factors = [1.0, -1e8, 1e8]
-
-    @tf.function(autograph=False)
-    def gradient(value: tf.Tensor) -> tf.Tensor:
-        return tf.gradients([x * factor for x, factor in zip(layers.fan_out(value, 3), factors, strict=True)], value)
-
-    for _ in range(3):
-        assert float(gradient(tf.constant(2.0))[0]) == 1.0
-    (alone,) = layers.fan_out(tf.constant(3.0), 1)
-    assert float(alone) == 3.0

@@ -39,7 +39,7 @@ _AUTOML = {
     "lite3x": (9_392_574, 9_280_862),
     "lite4": (15_286_398, 15_130_894),
 }
-_QUICK = {"d0", "d1", "d2", "d3", "lite0", "lite1", "lite2", "lite3", "lite3x", "lite4"}
+_QUICK = {"d1", "lite0", "lite3x"}
 _CASES = [
     pytest.param(size, endpoints, counts, id=f"{size}-{endpoints}", marks=[] if size in _QUICK else pytest.mark.slow)
     for endpoints, table in (("b0_layer_names", _TFOD), ("last_block", _AUTOML))

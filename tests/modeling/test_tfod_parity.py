@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.types import Predictions
 
 from .tfod_variables import our_name, recorded_d0, variables
 
 
 class Recorded(NamedTuple):
-    model: EfficientDet
+    model: DetectionModel
     parity: dict[str, np.ndarray]
     loss: dict[str, np.ndarray]
 
@@ -69,7 +69,8 @@ def test_l2_reaches_the_variables_it_reaches_in_tfod(recorded: Recorded, shared:
             np.testing.assert_allclose(gradient, 2 * expected[name] * variable, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("mode", ["eval", "train"])
+# The predictions of inference are compared above, and the gradients in training: both modes are for those who wait.
+@pytest.mark.parametrize("mode", [pytest.param("eval", marks=pytest.mark.slow), "train"])
 def test_predictions_losses_and_gradients(recorded: Recorded, shared: Path, mode: str) -> None:
     model, loss = recorded.model, recorded.loss
     inputs, targets = normalise(loss["images"]), box_targets(recorded)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.weights import tfod
 from efficientdet.weights.files import open_contents
 from efficientdet.weights.variables import variables_by_path
@@ -60,12 +61,12 @@ def our_name(tfod_name: str) -> str | None:
     raise ValueError(f"what is {tfod_name}?")
 
 
-def variables(model: EfficientDet) -> dict[str, tf.Variable]:
+def variables(model: DetectionModel) -> dict[str, tf.Variable]:
     """All variables by name."""
     return {variable.name.removesuffix(":0"): variable for variable in model.weights}
 
 
-def recorded_d0(shared: Path) -> EfficientDet:
+def recorded_d0(shared: Path) -> DetectionModel:
     """D0 with the weights of the recorded run, and stochastic depth off."""
     model = build_published("d0", survival_probability=1.0)
     contents = open_contents(shared / "fixtures" / "tfod_d0_ckpt")

@@ -6,25 +6,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.weights.variables import variables_by_path
 
 from .toy_detector_files import build, values
 
 
 @pytest.fixture(scope="package")
-def source() -> EfficientDet:
+def source() -> DetectionModel:
     return build(1)
 
 
 @pytest.fixture(scope="package")
-def built() -> tuple[EfficientDet, dict[str, np.ndarray]]:
+def built() -> tuple[DetectionModel, dict[str, np.ndarray]]:
     model = build(2)
     return model, values(model)
 
 
 @pytest.fixture
-def target(built: tuple[EfficientDet, dict[str, np.ndarray]]) -> EfficientDet:
+def target(built: tuple[DetectionModel, dict[str, np.ndarray]]) -> DetectionModel:
     """As it was initialised."""
     model, initial = built
     for path, variable in variables_by_path(model).items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.weights.files import open_contents
 from efficientdet.weights.layout import Contents, Format, Layout
 from efficientdet.weights.recognition import recognise
@@ -51,7 +51,7 @@ def write_keras_h5(path: Path, layers: Mapping[str, Mapping[str, np.ndarray]], *
         file.create_group("top_level_model_weights").attrs["weight_names"] = []
 
 
-def assign(model: EfficientDet, path: str | os.PathLike[str]) -> Layout:
+def assign(model: DetectionModel, path: str | os.PathLike[str]) -> Layout:
     """Assigns every variable of a model that a file holds: its moving average if there is one."""
     contents = open_contents(path)
     layout = recognise(contents)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.ops.box_coder import BoxScales
 from efficientdet.weights import automl
 from efficientdet.weights.files import open_contents
@@ -28,11 +29,11 @@ _SIZES = [pytest.param(size, marks=() if size in _QUICK else pytest.mark.slow) f
 
 
 @pytest.fixture(scope="module")
-def d0() -> EfficientDet:
+def d0() -> DetectionModel:
     return build_published("d0", endpoints="last_block")
 
 
-def check_one_to_one(model: EfficientDet, origins: dict[str, Origin], shapes: dict[str, tuple[int, ...]]) -> None:
+def check_one_to_one(model: DetectionModel, origins: dict[str, Origin], shapes: dict[str, tuple[int, ...]]) -> None:
     """Every variable of the model has an origin of its own, of its shape, and no tensor of `shapes` is left."""
     variables = variables_by_path(model)
     assert origins.keys() == variables.keys()
@@ -81,7 +82,7 @@ def test_every_variable_of_every_size_has_its_place(size: str) -> None:
     check_one_to_one(model, automl.AutomlPaths(contents).origins(contents, model), paths)
 
 
-def test_both_fixtures_hold_the_same_weights(shared: Path, d0: EfficientDet) -> None:
+def test_both_fixtures_hold_the_same_weights(shared: Path, d0: DetectionModel) -> None:
     values = []
     for path in ("tf1/model.ckpt-0", "tf2/model"):
         contents = open_contents(shared / "fixtures/automl_d0_ckpt" / path)
@@ -104,7 +105,7 @@ def test_both_fixtures_hold_the_same_weights(shared: Path, d0: EfficientDet) -> 
         assert np.any(value), path
 
 
-def test_averages_are_told_from_the_trained_copy(shared: Path, d0: EfficientDet) -> None:
+def test_averages_are_told_from_the_trained_copy(shared: Path, d0: DetectionModel) -> None:
     contents = open_contents(shared / "fixtures/automl_d0_ckpt/tf1/model.ckpt-0")
     layout = automl.detect_layout(contents)
     origins = layout.origins(contents, d0)
@@ -115,7 +116,7 @@ def test_averages_are_told_from_the_trained_copy(shared: Path, d0: EfficientDet)
     assert not np.any(contents.read("class_net/class-0/pointwise_kernel"))
 
 
-def test_fusion_weights_keep_their_order(shared: Path, d0: EfficientDet) -> None:
+def test_fusion_weights_keep_their_order(shared: Path, d0: DetectionModel) -> None:
     contents = open_contents(shared / "fixtures/automl_d0_ckpt/tf2/model")
     origins = automl.detect_layout(contents).origins(contents, d0)
     (origin,) = [origin for path, origin in origins.items() if path.startswith("fpn/nodes/4/fusion/")]
@@ -124,7 +125,7 @@ def test_fusion_weights_keep_their_order(shared: Path, d0: EfficientDet) -> None
     np.testing.assert_array_equal(origin.convert([np.float32(1), np.float32(2), np.float32(3)]), [[1], [2], [3]])
 
 
-def test_a_lost_average_or_scalar_is_not_made_up(d0: EfficientDet) -> None:
+def test_a_lost_average_or_scalar_is_not_made_up(d0: DetectionModel) -> None:
     names = {variable.name: variable.shape for variable in detector_variables("d0")}
     averages = {f"{name}/ExponentialMovingAverage": shape for name, shape in names.items()}
     del averages["fpn_cells/cell_1/fnode5/WSM_2/ExponentialMovingAverage"], names["fpn_cells/cell_1/fnode4/WSM_1"]
@@ -136,7 +137,7 @@ def test_a_lost_average_or_scalar_is_not_made_up(d0: EfficientDet) -> None:
     assert [path.rsplit("/", 1)[0] for path in without] == ["fpn/nodes/13/fusion"]
 
 
-def test_a_shape_is_not_hidden(d0: EfficientDet) -> None:
+def test_a_shape_is_not_hidden(d0: DetectionModel) -> None:
     names = {variable.name: variable.shape for variable in detector_variables("d0")}
     names |= dict.fromkeys(["fpn_cells/cell_0/fnode0/WSM", "fpn_cells/cell_0/fnode0/WSM_1"], (64,))  # per channel
     contents = imagined(names, "name-based checkpoint")
@@ -145,7 +146,7 @@ def test_a_shape_is_not_hidden(d0: EfficientDet) -> None:
     assert origin.convert([contents.read(key) for key in origin.keys]).shape == (2, 1, 64)
 
 
-def test_a_model_inside_a_checkpoint_and_averages_in_slots(tmp_path: Path, d0: EfficientDet) -> None:
+def test_a_model_inside_a_checkpoint_and_averages_in_slots(tmp_path: Path, d0: DetectionModel) -> None:
     """As a training with a moving-average optimizer saves it, around the model."""
     root = tf.train.Checkpoint()
     holder, expected = tf.train.Checkpoint(), {}
@@ -175,7 +176,7 @@ def test_a_model_inside_a_checkpoint_and_averages_in_slots(tmp_path: Path, d0: E
 
 
 @pytest.mark.parametrize("chunk", [None, 100])
-def test_hdf5_files_have_the_same_names(tmp_path: Path, d0: EfficientDet, chunk: int | None) -> None:
+def test_hdf5_files_have_the_same_names(tmp_path: Path, d0: DetectionModel, chunk: int | None) -> None:
     layers: dict[str, dict[str, np.ndarray]] = {}
     variables = detector_variables("d0")
     for number, variable in enumerate(variables):

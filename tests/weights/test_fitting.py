@@ -45,6 +45,11 @@ def test_what_is_no_backbone_looks_like_none() -> None:
     assert likely_backbone(_file({})) is None
 
 
+def test_ssd300_is_known_by_fc6() -> None:
+    assert likely_backbone(_file({"backbone/fc6/conv/kernel": (3, 3, 512, 1024)})) == "vgg16"
+    assert likely_backbone(_file({"slot/fc6/conv/kernel": (3, 3, 512, 1024)})) is None
+
+
 def test_kernels_of_pytorch_have_their_axes_elsewhere() -> None:
     shapes = {name: shape[2:] + shape[:2] for name, shape in _kernels("lite1", dead_blocks=False).items()}
     assert likely_backbone(_file(shapes, "PyTorch file")) == "lite1"

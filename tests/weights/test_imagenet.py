@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tf_keras as keras
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.modeling.efficientnet import EfficientNet
 from efficientdet.weights import imagenet
 from efficientdet.weights.files import open_contents
@@ -30,7 +31,7 @@ _FEATURES = {
 }
 
 
-def backbone_paths(model: EfficientDet) -> set[str]:
+def backbone_paths(model: DetectionModel) -> set[str]:
     return {path for path in variables_by_path(model) if path.startswith("backbone/")}
 
 

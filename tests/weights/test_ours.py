@@ -14,10 +14,10 @@ import tensorflow as tf
 from efficientdet.detector import Detector
 from efficientdet.export.saved_model import export_saved_model
 from efficientdet.modeling.bifpn import BiFPN
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import EfficientNet
-from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
 from efficientdet.modeling.hyperparams import ConvHyperparams
+from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.moving_average import MovingAverage
@@ -30,18 +30,18 @@ from efficientdet.weights.variables import variables_by_path
 from tests.toy_detector import ToyPreprocess
 
 
-def small_model(num_classes: int = 2) -> EfficientDet:
+def small_model(num_classes: int = 2) -> DetectionModel:
     """Few channels and layers behind the smallest backbone."""
     backbone = EfficientNet("lite0")
     fpn = BiFPN(backbone.channels, num_filters=8, num_iterations=1, hyperparams=ConvHyperparams())
     heads = WeightSharedHeads(
-        8, num_levels=5, num_classes=num_classes, num_anchors=1, settings=HeadSettings(depth=8, num_layers=1)
+        8, num_levels=5, num_slots=num_classes, num_anchors=1, settings=WeightSharedHeadSettings(depth=8, num_layers=1)
     )
-    return EfficientDet(backbone, fpn, heads)
+    return DetectionModel(backbone, fpn, heads)
 
 
 @pytest.fixture(scope="module")
-def model() -> EfficientDet:
+def model() -> DetectionModel:
     """Every variable has another value."""
     model = small_model()
     for number, variable in enumerate(model.variables):
@@ -49,7 +49,7 @@ def model() -> EfficientDet:
     return model
 
 
-def _assert_holds(contents: Contents, model: EfficientDet) -> None:
+def _assert_holds(contents: Contents, model: DetectionModel) -> None:
     layout = ours.detect_layout(contents)
     assert layout is not None
     origins = layout.origins(contents, small_model())
@@ -60,7 +60,7 @@ def _assert_holds(contents: Contents, model: EfficientDet) -> None:
         np.testing.assert_array_equal(origin.convert([contents.read(key)]), variables[path].numpy(), err_msg=path)
 
 
-def _train(model: EfficientDet, folder: Path, make_optimizer: Callable[[], optimizers.Optimizer]) -> Contents:
+def _train(model: DetectionModel, folder: Path, make_optimizer: Callable[[], optimizers.Optimizer]) -> Contents:
     """Saves a training that keeps averages, whose values are those of the variables plus a half."""
     optimizer = make_optimizer()
     optimizers.create_slots(optimizer, model.trainable_variables)
@@ -80,7 +80,7 @@ def _train(model: EfficientDet, folder: Path, make_optimizer: Callable[[], optim
     ids=["momentum", "adam"],
 )
 def test_a_training_holds_weights_averages_and_slots(
-    model: EfficientDet, tmp_path: Path, make_optimizer: Callable[[], optimizers.Optimizer], slots: int
+    model: DetectionModel, tmp_path: Path, make_optimizer: Callable[[], optimizers.Optimizer], slots: int
 ) -> None:
     contents = _train(model, tmp_path, make_optimizer)
     _assert_holds(contents, model)
@@ -100,7 +100,7 @@ def test_a_training_holds_weights_averages_and_slots(
     assert {layout.role(key) for origin in origins.values() for key in origin.average_keys} == {Role.AVERAGE}
 
 
-def test_a_training_without_averages_has_none(model: EfficientDet, tmp_path: Path) -> None:
+def test_a_training_without_averages_has_none(model: DetectionModel, tmp_path: Path) -> None:
     optimizer = optimizers.momentum(schedules.Constant(0.1), momentum=0.9)
     optimizers.create_slots(optimizer, model.trainable_variables)
     TrainingCheckpoints(tmp_path, model=model, optimizer=optimizer, max_to_keep=1).save()
@@ -125,7 +125,7 @@ class _Decisions:
         )  # fmt: skip
 
 
-def test_both_halves_of_an_export_hold_the_weights(model: EfficientDet, tmp_path: Path) -> None:
+def test_both_halves_of_an_export_hold_the_weights(model: DetectionModel, tmp_path: Path) -> None:
     decisions = _Decisions()
     export_saved_model(Detector(model, ToyPreprocess(), decisions, decisions.decode), tmp_path)
 
@@ -142,7 +142,7 @@ def test_both_halves_of_an_export_hold_the_weights(model: EfficientDet, tmp_path
     assert saved_model.shapes.keys() == used
 
 
-def test_the_heads_of_other_classes_are_found_under_their_own_shape(model: EfficientDet, tmp_path: Path) -> None:
+def test_the_heads_of_other_classes_are_found_under_their_own_shape(model: DetectionModel, tmp_path: Path) -> None:
     tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt-0"))
     contents = open_contents(tmp_path)
     layout = ours.detect_layout(contents)
@@ -151,7 +151,7 @@ def test_the_heads_of_other_classes_are_found_under_their_own_shape(model: Effic
     assert contents.shapes[origins["heads/classes/final/bias"].keys[0]] == (2,)
 
 
-def test_what_the_model_lacks_and_what_the_file_lacks(model: EfficientDet, tmp_path: Path) -> None:
+def test_what_the_model_lacks_and_what_the_file_lacks(model: DetectionModel, tmp_path: Path) -> None:
     parts = tf.train.Checkpoint(backbone=model.backbone, extra=tf.Variable(1.0))
     tf.train.Checkpoint(model=parts).write(str(tmp_path / "ckpt-0"))
     contents = open_contents(tmp_path)

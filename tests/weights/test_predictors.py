@@ -8,8 +8,9 @@ import pytest
 
 from efficientdet.errors import CheckpointError
 from efficientdet.ops.box_coder import BoxScales
+from efficientdet.weights.class_rows import match_rows, rows_by_position
 from efficientdet.weights.layout import Conventions
-from efficientdet.weights.predictors import anchor_permutation, code_factors, is_output, match_rows, rows_by_position
+from efficientdet.weights.predictors import anchor_permutation, code_factors, output_of
 
 
 def test_anchors_of_a_cell_change_places() -> None:
@@ -33,16 +34,19 @@ def test_codes_are_multiplied_with_the_ratio_of_the_scales() -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("heads/classes/final/bias", True),
-        ("heads/classes/final/pointwise_kernel", True),
-        ("heads/classes/final/kernel", True),
-        ("heads/classes/final/depthwise_kernel", False),
-        ("heads/classes/convs/0/bias", False),
-        ("heads/boxes/final/bias", False),
+        ("heads/classes/final/bias", ("classes", "")),
+        ("heads/classes/final/pointwise_kernel", ("classes", "")),
+        ("heads/boxes/final/kernel", ("boxes", "")),
+        ("heads/classes/3/final/kernel", ("classes", "3/")),
+        ("heads/boxes/11/final/bias", ("boxes", "11/")),
+        ("heads/classes/final/depthwise_kernel", None),
+        ("heads/classes/3/depthwise/depthwise_kernel", None),
+        ("heads/classes/convs/0/bias", None),
+        ("heads/shared/0/1/conv/bias", None),
     ],
 )
-def test_output_variables_are_those_with_output_channels(path: str, expected: bool) -> None:
-    assert is_output(path, "heads/classes/final/") is expected
+def test_output_variables_are_those_with_output_channels(path: str, expected: tuple[str, str] | None) -> None:
+    assert output_of(path) == expected
 
 
 def test_rows_match_by_name() -> None:

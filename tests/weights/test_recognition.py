@@ -15,6 +15,8 @@ from efficientdet.weights.files import open_contents
 from efficientdet.weights.layout import PARTS, Contents
 from efficientdet.weights.recognition import recognise
 
+from .stored import imagined
+
 
 @pytest.mark.parametrize(
     ("file", "origin"),
@@ -37,7 +39,9 @@ def test_no_two_layouts_claim_a_file(shared: Path, tmp_path: Path) -> None:
     for file in [*files, shared / "fixtures/automl_d0_ckpt/tf2"]:
         contents = open_contents(file)
         assert sum(detect_layout(contents) is not None for detect_layout in recognition._DETECTORS) == 1, file
-    assert len(recognition._DETECTORS) == 4
+    vgg16 = imagined({"block1_conv1_W_1": (3, 3, 3, 64), "block5_conv3_W_1": (3, 3, 512, 512)}, "HDF5 file")
+    assert sum(detect_layout(vgg16) is not None for detect_layout in recognition._DETECTORS) == 1
+    assert len(recognition._DETECTORS) == 5
 
 
 def test_an_unknown_file_is_refused(tmp_path: Path) -> None:
@@ -45,7 +49,7 @@ def test_an_unknown_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError,
         match=r"ckpt-0: no known layout fits this object-based checkpoint, which holds 1 tensor "
-        r"\(resnet/kernel/\.ATTRIBUTES/VARIABLE_VALUE, \.\.\.\)\. Read are EfficientDets of this library, of the Tens",
+        r"\(resnet/kernel/\.ATTRIBUTES/VARIABLE_VALUE, \.\.\.\)\. Read are the detectors of this library; Effici",
     ):
         recognise(open_contents(tmp_path))
 

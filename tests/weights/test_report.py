@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.weights.model_blocks import block_of, in_order, part_of
 from efficientdet.weights.report import LeftTensor, RestoreReport, Statement, VariableRecord, counted
 from efficientdet.weights.variables import variables_by_path
@@ -71,11 +71,11 @@ def test_nothing_left_is_said() -> None:
 
 
 @pytest.fixture(scope="module")
-def model() -> EfficientDet:
+def model() -> DetectionModel:
     return build()
 
 
-def test_every_variable_has_a_block_in_the_order_of_the_network(model: EfficientDet) -> None:
+def test_every_variable_has_a_block_in_the_order_of_the_network(model: DetectionModel) -> None:
     paths = list(in_order(variables_by_path(model)))
     blocks = list(dict.fromkeys(block_of(path, model) for path in paths))
     stacks = [f"backbone stack {number}" for number in range(1, 8)]

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.weights.recognition import open_weights
 from efficientdet.weights.restore import plan_restore
 
@@ -30,7 +31,7 @@ from .toy_detector_files import (
 _BLOCK = "theirs/backbone/blocks/2/project/kernel"
 
 
-def test_a_whole_model_is_restored(source: EfficientDet, target: EfficientDet) -> None:
+def test_a_whole_model_is_restored(source: DetectionModel, target: DetectionModel) -> None:
     report = apply(target, file_of(source))
     assert_unchanged(target, values(source))
     assert report.num_restored == report.num_parameters == source.count_params()
@@ -39,7 +40,7 @@ def test_a_whole_model_is_restored(source: EfficientDet, target: EfficientDet) -
     assert not any(statement.is_warning for statement in report.statements)
 
 
-def test_parts_that_are_not_asked_for_stay(source: EfficientDet, target: EfficientDet) -> None:
+def test_parts_that_are_not_asked_for_stay(source: DetectionModel, target: DetectionModel) -> None:
     before, theirs = values(target), values(source)
     report = apply(target, file_of(source), BACKBONE)
     backbone = [path for path in before if path.startswith("backbone/")]
@@ -49,14 +50,14 @@ def test_parts_that_are_not_asked_for_stay(source: EfficientDet, target: Efficie
     assert len(report.left) == len(before) - len(backbone)
 
 
-def test_values_are_converted_by_their_layout(source: EfficientDet, target: EfficientDet) -> None:
+def test_values_are_converted_by_their_layout(source: DetectionModel, target: DetectionModel) -> None:
     tensors = {key: value[np.newaxis].astype(np.float64) for key, value in file_of(source).items()}
     apply(target, tensors, convert=lambda tensors: tensors[0][0])
     assert_unchanged(target, values(source))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
-def test_a_number_that_is_not_finite_is_refused(source: EfficientDet, target: EfficientDet, bad: float) -> None:
+def test_a_number_that_is_not_finite_is_refused(source: DetectionModel, target: DetectionModel, bad: float) -> None:
     last = "theirs/heads/classes/final/bias"
     tensors = file_of(source)
     tensors[last] = tensors[last].astype(np.float64)
@@ -64,7 +65,7 @@ def test_a_number_that_is_not_finite_is_refused(source: EfficientDet, target: Ef
     refused(target, tensors, rf"toy\.ckpt: {last} is not finite in 1 of 27 numbers")
 
 
-def test_damage_that_reading_finds_changes_nothing(source: EfficientDet, target: EfficientDet) -> None:
+def test_damage_that_reading_finds_changes_nothing(source: DetectionModel, target: DetectionModel) -> None:
     tensors = file_of(source)
 
     class Damaged(dict[str, np.ndarray]):
@@ -76,7 +77,9 @@ def test_damage_that_reading_finds_changes_nothing(source: EfficientDet, target:
     refused(target, Damaged(tensors), "is damaged")
 
 
-def test_a_backbone_that_lacks_a_block_is_refused_with_both_numbers(source: EfficientDet, target: EfficientDet) -> None:
+def test_a_backbone_that_lacks_a_block_is_refused_with_both_numbers(
+    source: DetectionModel, target: DetectionModel
+) -> None:
     tensors = file_of(source, **{_BLOCK.replace("/", "__"): None})
     total = sum(variable.shape.num_elements() for variable in target.backbone.variables)
     match = (
@@ -88,7 +91,7 @@ def test_a_backbone_that_lacks_a_block_is_refused_with_both_numbers(source: Effi
     refused(target, tensors, asked, ALL._replace(min_backbone_share=1.0))
 
 
-def test_below_its_share_a_backbone_may_lack_blocks(source: EfficientDet, target: EfficientDet) -> None:
+def test_below_its_share_a_backbone_may_lack_blocks(source: DetectionModel, target: DetectionModel) -> None:
     tensors = file_of(source, **{_BLOCK.replace("/", "__"): None, "theirs__fpn__nodes__0__conv__bias": np.zeros(9)})
     before = values(target)
     report = apply(target, tensors, ALL._replace(min_backbone_share=0.9))
@@ -102,18 +105,18 @@ def test_below_its_share_a_backbone_may_lack_blocks(source: EfficientDet, target
 
 
 @pytest.mark.parametrize("part", ["fpn/extra/0/conv/bias", "heads/boxes/convs/0/bias", "heads/classes/final/bias"])
-def test_pyramid_and_heads_must_be_complete(source: EfficientDet, target: EfficientDet, part: str) -> None:
+def test_pyramid_and_heads_must_be_complete(source: DetectionModel, target: DetectionModel, part: str) -> None:
     tensors = file_of(source)
     del tensors[f"theirs/{part}"]
     refused(target, tensors, f"does not fit this model. Variables 1 only in the model: {part}")
 
 
-def test_another_width_is_named(source: EfficientDet, target: EfficientDet) -> None:
+def test_another_width_is_named(source: DetectionModel, target: DetectionModel) -> None:
     tensors = file_of(source, theirs__fpn__nodes__0__conv__bias=np.zeros(16))
     refused(target, tensors, r"1 of another shape: fpn/nodes/0/conv/bias is \(16,\) in the file and \(8,\) here")
 
 
-def test_a_file_that_holds_more_is_of_another_model(source: EfficientDet, target: EfficientDet) -> None:
+def test_a_file_that_holds_more_is_of_another_model(source: DetectionModel, target: DetectionModel) -> None:
     tensors = file_of(source) | {"theirs/fpn/nodes/99/conv/bias": np.zeros(8), "slot/x": np.zeros(3)}
     refused(target, tensors, "holds 1 tensor that the model has no place for: theirs/fpn/nodes/99/conv/bias")
     report = apply(target, tensors, BACKBONE_AND_FPN)  # whatever they are, the pyramid is whole
@@ -121,7 +124,7 @@ def test_a_file_that_holds_more_is_of_another_model(source: EfficientDet, target
     assert "optimizer slot" in {tensor.role for tensor in report.left}
 
 
-def test_a_classification_network_is_no_detector(source: EfficientDet, target: EfficientDet) -> None:
+def test_a_classification_network_is_no_detector(source: DetectionModel, target: DetectionModel) -> None:
     match = 'holds a backbone alone, without pyramid and heads: .*fine_tune_checkpoint_type "classification"'
     for request in (ALL, BACKBONE_AND_FPN):
         refused(target, file_of(source), match, request, parts=("backbone",))

@@ -11,8 +11,7 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
-from efficientdet.modeling.efficientdet import EfficientDet
-from efficientdet.ops import box_coder
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.ops.anchors import generate_anchors
 from efficientdet.ops.box_coder import BoxScales
 from efficientdet.weights.layout import Conventions
@@ -33,7 +32,7 @@ from .toy_detector_files import (
 )
 
 
-def test_classes_follow_their_names(source: EfficientDet, target: EfficientDet) -> None:
+def test_classes_follow_their_names(source: DetectionModel, target: DetectionModel) -> None:
     theirs, ours = {0: "cat", 1: "dog", 2: "Hot_dog"}, {0: "hot dog", 1: "cat", 2: "dog"}
     request = ALL._replace(conventions=CONVENTIONS._replace(labels=ours), source=CONVENTIONS._replace(labels=theirs))
     report = apply(target, file_of(source), request)
@@ -43,7 +42,7 @@ def test_classes_follow_their_names(source: EfficientDet, target: EfficientDet) 
     assert "class rows: 3 carried over by name (3 from another place)" in texts(report)
 
 
-def test_classes_that_the_file_lacks_stay_initialised(source: EfficientDet) -> None:
+def test_classes_that_the_file_lacks_stay_initialised(source: DetectionModel) -> None:
     model = build(2, classes=4)
     before = values(model)
     request = ALL._replace(
@@ -86,14 +85,14 @@ _OTHER_TYPE = 'use fine_tune_checkpoint_type "detection", which leaves the heads
     ],
 )
 def test_other_classes_without_names_are_refused(
-    source: EfficientDet, purpose: Any, file: Conventions, model: Conventions, text: str
+    source: DetectionModel, purpose: Any, file: Conventions, model: Conventions, text: str
 ) -> None:
     request = ALL._replace(conventions=model, source=file, purpose=purpose)
     match = rf"^toy\.ckpt predicts 3 classes, this model 5 .*{re.escape(text)}$"
     refused(build(2, classes=5), file_of(source), match, request)
 
 
-def test_why_classes_are_matched_by_position_is_said(source: EfficientDet, target: EfficientDet) -> None:
+def test_why_classes_are_matched_by_position_is_said(source: DetectionModel, target: DetectionModel) -> None:
     report = apply(target, file_of(source), ALL._replace(conventions=_UNLABELLED, source=_LABELLED))
     assert "class rows: all 3 carried over by position (no label map is set)" in texts(report)
 
@@ -102,14 +101,14 @@ def test_why_classes_are_matched_by_position_is_said(source: EfficientDet, targe
     ("purpose", "more"),
     [("training", r": use fine_tune_checkpoint_type \"detection\".*"), ("inference", ""), ("conversion", "")],
 )
-def test_another_number_of_anchors_is_refused(source: EfficientDet, purpose: Any, more: str) -> None:
+def test_another_number_of_anchors_is_refused(source: DetectionModel, purpose: Any, more: str) -> None:
     match = (
         r"^toy\.ckpt predicts 9 anchors per cell, this model 6 \(aspect_ratios x scales_per_octave of the anchor_gene"
     )
     refused(build(2, anchors=6), file_of(source), rf"{match}rator\){more}$", ALL._replace(purpose=purpose))
 
 
-def test_a_class_that_the_file_lacks_cannot_be_inferred(source: EfficientDet, target: EfficientDet) -> None:
+def test_a_class_that_the_file_lacks_cannot_be_inferred(source: DetectionModel, target: DetectionModel) -> None:
     ours, theirs = (CONVENTIONS._replace(labels=labels) for labels in ({0: "cat", 1: "emu"}, {0: "cat"}))
     request = ALL._replace(conventions=ours, source=theirs, purpose="inference")
     refused(target, file_of(source), "does not know 1 of this model's classes: emu", request)
@@ -124,14 +123,14 @@ def _anchors(order: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("file_order", ["aspect_major", "scale_major"])
 def test_an_anchor_keeps_its_prediction_in_another_order(
-    source: EfficientDet, target: EfficientDet, file_order: Any
+    source: DetectionModel, target: DetectionModel, file_order: Any
 ) -> None:
     model_order = "scale_major" if file_order == "aspect_major" else "aspect_major"
     ours, theirs = (CONVENTIONS._replace(anchor_order=order) for order in (model_order, file_order))
     report = apply(target, file_of(source), ALL._replace(conventions=ours, source=theirs))
     assert f"anchors: reordered from {file_order} to {model_order}" in texts(report)
 
-    def by_anchor(model: EfficientDet, order: Any) -> np.ndarray:
+    def by_anchor(model: DetectionModel, order: Any) -> np.ndarray:
         """Anchor, logits and codes of each anchor, sorted by the anchors: they come in any order within a cell."""
         predictions = model(picture())
         rows = np.concatenate([predictions.class_logits[0], predictions.box_codes[0]], axis=-1)
@@ -142,13 +141,13 @@ def test_an_anchor_keeps_its_prediction_in_another_order(
     assert not np.array_equal(target(picture()).box_codes, source(picture()).box_codes)
 
 
-def test_boxes_stay_the_same_under_another_box_coder(source: EfficientDet, target: EfficientDet) -> None:
+def test_boxes_stay_the_same_under_another_box_coder(source: DetectionModel, target: DetectionModel) -> None:
     unscaled = CONVENTIONS._replace(box_scales=BoxScales(1.0, 1.0, 1.0, 1.0))
     report = apply(target, file_of(source), ALL._replace(source=unscaled))
     assert "box codes: rescaled from 1, 1, 1, 1 to 10, 10, 5, 5" in texts(report)
     anchors = _anchors("aspect_major")
     expected, found = (
-        box_coder.decode(model(picture()).box_codes, anchors, scales)
+        scales.decode(model(picture()).box_codes, anchors)
         for model, scales in ((source, unscaled.box_scales), (target, CONVENTIONS.box_scales))
     )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -156,7 +155,20 @@ def test_boxes_stay_the_same_under_another_box_coder(source: EfficientDet, targe
     np.testing.assert_allclose(ratio.reshape(9, 4), np.tile([10, 10, 5, 5], [9, 1]), rtol=1e-6)
 
 
-def test_other_endpoints_are_told_where_they_are_other_blocks(source: EfficientDet, target: EfficientDet) -> None:
+@pytest.mark.parametrize(("purpose", "more"), [("training", r": use fine_tune_checkpoint_type.*"), ("inference", "")])
+def test_codes_of_another_kind_are_refused(
+    source: DetectionModel, target: DetectionModel, purpose: Any, more: str
+) -> None:
+    corners = CONVENTIONS._replace(box_codes="corners")
+    match = r"^toy\.ckpt predicts boxes as offsets of their centers and sizes, this model as offsets of their corners"
+    refused(
+        target, file_of(source), rf"{match} \(box_coder\){more}$", ALL._replace(conventions=corners, purpose=purpose)
+    )
+    both = ALL._replace(conventions=corners, source=corners._replace(box_scales=BoxScales(20.0, 20.0, 10.0, 10.0)))
+    assert "box codes: rescaled from 20, 20, 10, 10 to 10, 10, 5, 5" in texts(apply(target, file_of(source), both))
+
+
+def test_other_endpoints_are_told_where_they_are_other_blocks(source: DetectionModel, target: DetectionModel) -> None:
     theirs = CONVENTIONS._replace(endpoints="last_block")
     assert "features" not in texts(
         apply(target, file_of(source), ALL._replace(source=theirs))
@@ -170,7 +182,7 @@ def test_other_endpoints_are_told_where_they_are_other_blocks(source: EfficientD
         apply(larger, file_of(larger), ALL._replace(source=theirs, purpose="inference"))
 
 
-def test_what_is_only_assumed_is_said(source: EfficientDet, target: EfficientDet) -> None:
+def test_what_is_only_assumed_is_said(source: DetectionModel, target: DetectionModel) -> None:
     report = apply(target, file_of(source), ALL._replace(source=CONVENTIONS._replace(is_assumed=True)))
     assert_unchanged(target, values(source))
     assert "are taken to be this model's" in texts(report)

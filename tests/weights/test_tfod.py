@@ -16,7 +16,8 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.weights import tfod
 from efficientdet.weights.files import open_contents
 from efficientdet.weights.layout import PARTS, Contents
@@ -33,7 +34,7 @@ _CLASSIFICATION = "model/_feature_extractor/classification_backbone"
 
 
 @pytest.fixture(scope="module")
-def d0() -> EfficientDet:
+def d0() -> DetectionModel:
     return build_published("d0")
 
 
@@ -55,7 +56,7 @@ def layout_of(contents: Contents) -> TfodLayout:
     return layout
 
 
-def keys_by_path(contents: Contents, model: EfficientDet) -> dict[str, str]:
+def keys_by_path(contents: Contents, model: DetectionModel) -> dict[str, str]:
     """Path -> the one tensor; each is taken once, and has the variable's shape."""
     origins = layout_of(contents).origins(contents, model)
     keys = {path: origin.keys[0] for path, origin in origins.items()}
@@ -66,7 +67,7 @@ def keys_by_path(contents: Contents, model: EfficientDet) -> dict[str, str]:
     return keys
 
 
-def test_every_variable_is_found_under_its_name_in_tfod(recorded: Contents, d0: EfficientDet) -> None:
+def test_every_variable_is_found_under_its_name_in_tfod(recorded: Contents, d0: DetectionModel) -> None:
     """The graph says what TFOD called each variable: an account that does not depend on numbers of layers."""
     assert recorded.graph is not None
     theirs = dict(recorded.graph.keys_by_full_name)
@@ -78,7 +79,7 @@ def test_every_variable_is_found_under_its_name_in_tfod(recorded: Contents, d0: 
     assert len(keys) == len(d0.variables) == 676
 
 
-def test_layers_have_the_recorded_numbers(recorded: Contents, d0: EfficientDet, shared: Path) -> None:
+def test_layers_have_the_recorded_numbers(recorded: Contents, d0: DetectionModel, shared: Path) -> None:
     names = json.loads((shared / "facts/tfod_d0_layer_with_weights_map.json").read_text())
     variables = variables_by_path(d0)
     for path, key in keys_by_path(recorded, d0).items():
@@ -135,7 +136,7 @@ def test_counts_of_all_sizes_are_those_of_tfod(shared: Path, size: str) -> None:
     (row,) = (row for row in rows if row["d"] == int(size[1:]))
     model = build_published(size)
     variables = variables_by_path(model)
-    paths = layout_of(imagined(_DETECTOR))._paths(model)
+    paths = layout_of(imagined(_DETECTOR))._paths(model, "a file")
     shapes = {candidates[0]: tuple(variables[path].shape) for path, candidates in paths.items()}
     assert len(shapes) == len(variables) == row["n_vars"] - sum(_variables_of(layer) for layer in row["dead_layers"])
     assert sum(math.prod(shape) for shape in shapes.values()) == row["inference_params"]
@@ -175,7 +176,7 @@ def _values(contents: Contents) -> dict[str, np.ndarray]:
 
 
 def test_shared_layers_are_found_whichever_path_they_are_stored_under(
-    recorded: Contents, d0: EfficientDet, tmp_path: Path
+    recorded: Contents, d0: DetectionModel, tmp_path: Path
 ) -> None:
     # The attribute that is set first is the one that names the shared variables in the file.
     values = {
@@ -200,7 +201,7 @@ def test_shared_layers_are_found_whichever_path_they_are_stored_under(
     assert collections.Counter(map(layout_of(other).role, unused)) == {Role.TOP: 7}
 
 
-def test_averages_are_found_in_their_slots(recorded: Contents, d0: EfficientDet, tmp_path: Path) -> None:
+def test_averages_are_found_in_their_slots(recorded: Contents, d0: DetectionModel, tmp_path: Path) -> None:
     model = _tree(_values(recorded))
     optimizer = keras.optimizers.legacy.SGD(0.1, momentum=0.9)
     optimizer._create_all_weights(model.trainable_variables)
@@ -216,7 +217,7 @@ def test_averages_are_found_in_their_slots(recorded: Contents, d0: EfficientDet,
         assert layout_of(contents).role(average) == Role.AVERAGE
 
 
-def test_a_classification_network_is_a_backbone(recorded: Contents, d0: EfficientDet, tmp_path: Path) -> None:
+def test_a_classification_network_is_a_backbone(recorded: Contents, d0: DetectionModel, tmp_path: Path) -> None:
     layers = {
         re.sub(r"^_feature_extractor/\w+/", "feature_extractor/", path): value
         for path, value in _values(recorded).items()
@@ -236,7 +237,7 @@ def test_a_classification_network_is_a_backbone(recorded: Contents, d0: Efficien
     assert collections.Counter(map(layout.role, unused)) == {Role.TOP: 7}
 
 
-def test_what_a_training_of_tfod_saves_first_is_a_backbone(shared: Path, d0: EfficientDet) -> None:
+def test_what_a_training_of_tfod_saves_first_is_a_backbone(shared: Path, d0: DetectionModel) -> None:
     every = recorded_names(shared, "d0").shapes
     first = imagined({key: every[key] for key in every if "layer_with_weights" in key and "OPTIMIZER" not in key})
     layout = layout_of(first)
@@ -244,7 +245,7 @@ def test_what_a_training_of_tfod_saves_first_is_a_backbone(shared: Path, d0: Eff
     assert all(path.startswith("backbone/") for path in keys_by_path(first, d0))
 
 
-def test_a_saved_model_of_tfod_is_read(recorded: Contents, d0: EfficientDet, tmp_path: Path) -> None:
+def test_a_saved_model_of_tfod_is_read(recorded: Contents, d0: DetectionModel, tmp_path: Path) -> None:
     module = tf.Module()
     module._model = _tree(_values(recorded))
     tf.saved_model.save(module, str(tmp_path / "saved_model"))

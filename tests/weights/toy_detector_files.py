@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
 from efficientdet.modeling.bifpn import BiFPN
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import EfficientNet, Endpoints
-from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
 from efficientdet.modeling.hyperparams import ConvHyperparams
 from efficientdet.modeling.layers import initialization_seed
+from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
 from efficientdet.ops.box_coder import BoxScales
 from efficientdet.weights.layout import PARTS, Contents, Conventions, Origin, Part, WeightFile
 from efficientdet.weights.report import RestoreReport
@@ -36,15 +36,19 @@ SIDE = 64
 
 def build(
     seed: int = 0, *, classes: int = 3, anchors: int = 9, variant: str = "lite0", endpoints: Endpoints = "last_block"
-) -> EfficientDet:
+) -> DetectionModel:
     """One iteration of eight filters, one layer per head. All weights random, batch norms included."""
     with initialization_seed(seed):
         backbone = EfficientNet(variant, endpoints=endpoints)
         fpn = BiFPN(backbone.channels, num_filters=8, num_iterations=1, hyperparams=ConvHyperparams(tf.nn.relu6))
         heads = WeightSharedHeads(
-            8, num_levels=5, num_classes=classes, num_anchors=anchors, settings=HeadSettings(depth=8, num_layers=1)
+            8,
+            num_levels=5,
+            num_slots=classes,
+            num_anchors=anchors,
+            settings=WeightSharedHeadSettings(depth=8, num_layers=1),
         )
-        model = EfficientDet(backbone, fpn, heads)
+        model = DetectionModel(backbone, fpn, heads)
     draw = np.random.default_rng(seed)
     for variable in model.variables:
         if len(variable.shape) == 1:
@@ -52,12 +56,14 @@ def build(
     return model
 
 
-def values(model: EfficientDet) -> dict[str, np.ndarray]:
+def values(model: DetectionModel) -> dict[str, np.ndarray]:
     """Every variable by its path."""
     return {path: variable.numpy() for path, variable in variables_by_path(model).items()}
 
 
-def assert_unchanged(model: EfficientDet, before: Mapping[str, np.ndarray], paths: Iterable[str] | None = None) -> None:
+def assert_unchanged(
+    model: DetectionModel, before: Mapping[str, np.ndarray], paths: Iterable[str] | None = None
+) -> None:
     """Asserts that variables (all by default) hold what they held."""
     now = values(model)
     for path in before if paths is None else paths:
@@ -81,7 +87,7 @@ class ToyLayout:
         self.conventions = conventions
         self._convert = convert
 
-    def origins(self, contents: Contents, model: EfficientDet) -> dict[str, Origin]:
+    def origins(self, contents: Contents, model: DetectionModel) -> dict[str, Origin]:
         origins = {}
         for path in variables_by_path(model):
             if (key := f"theirs/{path}") in contents.shapes:
@@ -94,7 +100,7 @@ class ToyLayout:
         return Role.SLOT if key.startswith("slot/") else Role.UNKNOWN
 
 
-def file_of(model: EfficientDet, **changes: np.ndarray | None) -> dict[str, np.ndarray]:
+def file_of(model: DetectionModel, **changes: np.ndarray | None) -> dict[str, np.ndarray]:
     """The tensors of a file that holds a model; `changes` are by key, with "__" for "/", and None to leave one out."""
     tensors: dict[str, np.ndarray] = {f"theirs/{path}": value for path, value in values(model).items()}
     for name, value in changes.items():
@@ -107,14 +113,14 @@ def file_of(model: EfficientDet, **changes: np.ndarray | None) -> dict[str, np.n
 
 
 def apply(
-    model: EfficientDet, tensors: Mapping[str, np.ndarray], request: RestoreRequest = ALL, **layout: Any
+    model: DetectionModel, tensors: Mapping[str, np.ndarray], request: RestoreRequest = ALL, **layout: Any
 ) -> RestoreReport:
     """Restores a model from a file in memory; `layout` are arguments of `ToyLayout`."""
     return plan_restore(model, WeightFile(imagined(tensors), ToyLayout(**layout)), request).apply()
 
 
 def refused(
-    model: EfficientDet, tensors: Mapping[str, np.ndarray], match: str, request: RestoreRequest = ALL, **layout: Any
+    model: DetectionModel, tensors: Mapping[str, np.ndarray], match: str, request: RestoreRequest = ALL, **layout: Any
 ) -> None:
     """Asserts that a restore raises, and changes nothing."""
     before = values(model)
