@@ -60,4 +60,5 @@ class TrainingPlan(NamedTuple):
             f"seed {self.seed}",
             f"learning rate: {rates[0]:g} at the first step, at most {max(rates):g}, {rates[-1]:g} at the last",
             f"weights: {trained}; evaluated and exported: {evaluated}",
+            *trainer.rules.lines(),
         ]

@@ -14,7 +14,6 @@ from typing import TextIO
 
 from efficientdet.types import Losses
 
-_AP = "DetectionBoxes_Precision/mAP"
 _WINDOW = 20  # steps over which the speed is averaged
 _TO_END_OF_LINE = "\x1b[K"
 
@@ -92,8 +91,8 @@ class Progress:
         self._stream.flush()
 
     def show_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Takes the AP of an evaluation into the line."""
-        self._average_precision = metrics.get(_AP)
+        """Takes the headline of an evaluation into the line: its first metric, the AP of the first set computed."""
+        self._average_precision = next(iter(metrics.values()), None)
 
     def clear(self) -> None:
         """Takes the live line away until the next update."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Learning rates as functions of the global step: the four schedules of the Object Detection API (TFOD) with their edge
-cases, and those of google/automl.
+cases, those of google/automl, and a cosine with restarts.
 
 A schedule is a frozen value: two of the same settings are equal, and its `repr` says all there is to know.
 """
@@ -15,6 +15,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 CosinePhase = Literal["after_warmup", "from_start"]
+
+_BOUNDARY_TOLERANCE = 1e-6  # steps: what float64 leaves of a boundary that is a whole number, and more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,64 @@ class CosineDecay(Schedule):
         rate = 0.5 * self.learning_rate_base * (1.0 + tf.cos(math.pi * (step - begin) / cosine_steps))
         rate = tf.where(step < flat_until, self.learning_rate_base, rate)
         return tf.where(step > self.total_steps, 0.0, _after_warmup(self, step, rate))
+
+
+@dataclasses.dataclass(frozen=True)
+class CosineRestarts(Schedule):
+    """A linear warm-up, then half a cosine from the base rate down to an end rate, again and again.
+
+    Period k (from 0) is `first_period_steps * period_factor^k` steps long, and begins `rate_factor^k` times as far
+    above the end rate, `learning_rate_base * end_rate_factor`, as the first. That is how Keras's `CosineDecayRestarts`
+    defines it; periods are told apart in float64 here, because float32 misses the ends of some of them.
+
+    Reference: Loshchilov and Hutter 2017, eq. 5 (arXiv:1608.03983).
+
+    Raises:
+      ValueError: on construction, where a period would have less than one step, or the warm-up ends below its start.
+    """
+
+    learning_rate_base: float
+    first_period_steps: int
+    _: dataclasses.KW_ONLY
+    period_factor: float = 1.0
+    rate_factor: float = 1.0
+    end_rate_factor: float = 0.0
+    warmup_learning_rate: float = 0.0
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        _check_warmup_rates(self)
+        if self.first_period_steps < 1:
+            raise ValueError(f"first_period_steps ({self.first_period_steps}) must be at least 1")
+        if self.period_factor < 1:
+            raise ValueError(f"period_factor ({self.period_factor:g}) must be at least 1")
+
+    def _rate(self, step: tf.Tensor) -> tf.Tensor:
+        position = tf.maximum(tf.cast(step, tf.float64) - self.warmup_steps, 0.0)
+        period = self._period(position)
+        length = self.first_period_steps * tf.pow(tf.constant(self.period_factor, tf.float64), period)
+        share = tf.clip_by_value((position - self._start(period)) / length, 0.0, 1.0)
+        height = 0.5 * tf.pow(tf.constant(self.rate_factor, tf.float64), period) * (1.0 + tf.cos(math.pi * share))
+        rate = self.learning_rate_base * ((1.0 - self.end_rate_factor) * height + self.end_rate_factor)
+        return _after_warmup(self, step, tf.cast(rate, tf.float32))
+
+    def _start(self, period: tf.Tensor) -> tf.Tensor:
+        """The position at which a period begins, float64 []: the sum of a geometric series."""
+        if self.period_factor == 1.0:
+            return self.first_period_steps * period
+        growth = self.period_factor - 1.0
+        return self.first_period_steps * (tf.pow(tf.constant(self.period_factor, tf.float64), period) - 1.0) / growth
+
+    def _period(self, position: tf.Tensor) -> tf.Tensor:
+        """The number of the period that a position is in, float64 []."""
+        periods = position / self.first_period_steps
+        if self.period_factor > 1.0:
+            growth = self.period_factor - 1.0
+            periods = tf.math.log1p(growth * periods) / math.log(self.period_factor)
+        period = tf.floor(periods)
+        # What rounding has put on the wrong side of a boundary goes back.
+        period += tf.cast(position >= self._start(period + 1.0) - _BOUNDARY_TOLERANCE, tf.float64)
+        return period - tf.cast(position < self._start(period) - _BOUNDARY_TOLERANCE, tf.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,6 +260,10 @@ def _check_warmup(schedule: CosineDecay | PolynomialDecay) -> None:
         raise ValueError(
             f"total_steps ({schedule.total_steps}) must not be less than warmup_steps ({schedule.warmup_steps})"
         )
+    _check_warmup_rates(schedule)
+
+
+def _check_warmup_rates(schedule: CosineDecay | CosineRestarts | PolynomialDecay) -> None:
     if schedule.warmup_steps > 0 and schedule.learning_rate_base < schedule.warmup_learning_rate:
         raise ValueError(
             f"learning_rate_base ({schedule.learning_rate_base:g}) must not be below warmup_learning_rate "
@@ -207,7 +271,9 @@ def _check_warmup(schedule: CosineDecay | PolynomialDecay) -> None:
         )
 
 
-def _after_warmup(schedule: CosineDecay | PolynomialDecay, step: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+def _after_warmup(
+    schedule: CosineDecay | CosineRestarts | PolynomialDecay, step: tf.Tensor, rate: tf.Tensor
+) -> tf.Tensor:
     """`rate`, but from the first step to the end of the warm-up a line that rises to the base rate."""
     if not schedule.warmup_steps:
         return rate

@@ -23,6 +23,7 @@ from efficientdet.errors import TrainingError
 from efficientdet.losses import Loss
 from efficientdet.training import optimizers
 from efficientdet.training.moving_average import MovingAverage
+from efficientdet.training.variable_rules import VariableRules, trainable_by_path
 from efficientdet.types import Batch, Losses, Targets
 
 
@@ -33,8 +34,7 @@ class DataEndedError(TrainingError):
 class TrainerSettings(NamedTuple):
     """How a step updates the weights."""
 
-    clip_tensor_norm: float = 0.0  # greatest norm of each gradient, clipped before all together; 0 does not clip
-    clip_norm: float = 0.0  # greatest global norm of the gradients; 0 does not clip
+    clipping: optimizers.Clipping = optimizers.Clipping()  # of the gradients of the global batch
     average_decay: float | None = None  # of the moving average of the weights; None keeps none
     regularize: bool = True  # whether the model's regularisation losses are added
 
@@ -51,6 +51,8 @@ class Trainer(orbit.AbstractTrainer):
       strategy: in whose scope model and optimizer were made.
       seed: of every random draw in the model.
       settings: see `TrainerSettings`.
+      rules: which variables are trained, and how much; None trains all that are trainable alike. Slots and averages
+        exist for all of them, so that checkpoints of the model are the same whatever is frozen.
       explain_error: turns an error of `data.checks.INPUT_ERRORS`, raised where a batch is fetched, into the error to
         raise in its place; None lets it through. Errors of the step itself are never taken for errors of the data.
     """
@@ -65,12 +67,14 @@ class Trainer(orbit.AbstractTrainer):
         strategy: tf.distribute.Strategy,
         seed: int,
         settings: TrainerSettings = TrainerSettings(),  # noqa: B008 (immutable)
+        rules: VariableRules | None = None,
         explain_error: Callable[[Exception], Exception] | None = None,
     ) -> None:
         super().__init__(name="trainer")
         self.model = model
         self.optimizer = optimizer
         self.strategy = strategy
+        self.rules = rules or VariableRules(trainable_by_path(model))
         self._loss = loss
         self._dataset_fn = dataset_fn
         self._settings = settings
@@ -158,7 +162,8 @@ class Trainer(orbit.AbstractTrainer):
 
     def _distributed_step(self, inputs: tf.Tensor, targets: Targets) -> tf.Tensor:
         """Does one step on all replicas, and returns the four losses, float32 [4]."""
-        losses = self.strategy.run(self._replica_step, args=(inputs, targets))
+        with self.rules.scaled_updates(self.strategy):
+            losses = self.strategy.run(self._replica_step, args=(inputs, targets))
         if self._average is not None:
             self._average.update()
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
@@ -169,21 +174,14 @@ class Trainer(orbit.AbstractTrainer):
         fold_in = tf.random.experimental.stateless_fold_in
         seed = fold_in(fold_in(self._seed, self.optimizer.iterations), context.replica_id_in_sync_group)
         matched = context.all_reduce(tf.distribute.ReduceOp.SUM, self._loss.num_matched(targets))
-        variables = self.model.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
+            tape.watch(self.rules.trained)  # nothing is computed for the others
             predictions = self.model(inputs, training=True, seed=seed)
             localization, classification = self._loss(predictions, targets, self._loss.normalizer(matched))
             regularization = self._regularization() / context.num_replicas_in_sync
             total = localization + classification + regularization
-        gradients = tape.gradient(total, variables)
-        optimizers.apply_gradients(
-            self.optimizer,
-            gradients,
-            variables,
-            clip_tensor_norm=self._settings.clip_tensor_norm,
-            clip_norm=self._settings.clip_norm,
-        )
+        gradients = tape.gradient(total, self.rules.trained)
+        optimizers.apply_gradients(self.optimizer, gradients, self.rules, self._settings.clipping)
         return tf.stack(Losses(localization, classification, regularization, total))
 
     def _regularization(self) -> tf.Tensor:

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.trainer import Trainer, TrainerSettings
+from efficientdet.training.variable_rules import VariableRules
 from efficientdet.types import Batch, GroundTruth, Predictions, Targets
 
 ANCHORS = 8
@@ -112,6 +113,7 @@ def make_trainer(
     optimizer: optimizers.Optimizer | None = None,
     strategy: tf.distribute.Strategy | None = None,
     settings: TrainerSettings = TrainerSettings(),  # noqa: B008
+    rules: VariableRules | None = None,
     seed: int = 7,
     explain_error: Callable[[Exception], Exception] | None = None,
     **dataset_options: int,
@@ -129,6 +131,7 @@ def make_trainer(
         strategy=strategy,
         seed=seed,
         settings=settings,
+        rules=rules,
         explain_error=explain_error,
     )
 

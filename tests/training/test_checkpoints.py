@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from efficientdet.training.checkpoints import (
     has_checkpoints,
 )
 from efficientdet.training.trainer import Trainer, TrainerSettings
+from efficientdet.training.variable_rules import VariableRules, trainable_by_path
 
 from . import stubs
 
@@ -42,24 +42,34 @@ def _damage(prefix: Path, share_kept: float = 0.5) -> None:
     data.write_bytes(data.read_bytes()[: int(data.stat().st_size * share_kept)])
 
 
+_COSINE = schedules.CosineDecay(0.05, total_steps=6, warmup_learning_rate=0.01, warmup_steps=2, hold_base_rate_steps=0)
+_RESTARTS = schedules.CosineRestarts(0.05, 2, period_factor=1.5, warmup_learning_rate=0.01, warmup_steps=1)
+
+
 @pytest.mark.parametrize(
     "make_optimizer",
     [
-        functools.partial(optimizers.momentum, momentum=0.9),
-        functools.partial(optimizers.adam, epsilon=1e-8),
-        functools.partial(optimizers.rmsprop, decay=0.9, momentum=0.9, epsilon=1.0),
+        lambda: optimizers.momentum(_COSINE, momentum=0.9),
+        lambda: optimizers.adam(_COSINE, epsilon=1e-8),
+        lambda: optimizers.AdamW(_RESTARTS, weight_decay=0.1),
+        lambda: optimizers.rmsprop(_COSINE, decay=0.9, decay_meaning="learning_rate", momentum=0.9, epsilon=1.0),
+        lambda: optimizers.rmsprop(_RESTARTS, decay=0.9, decay_meaning="squared_gradients", momentum=0.9, epsilon=1.0),
     ],
-    ids=["momentum", "adam", "rmsprop"],
+    ids=["momentum", "adam", "adamw", "rmsprop", "rmsprop of TensorFlow 1"],
 )
 def test_a_resumed_run_equals_a_straight_one_bit_by_bit(
-    make_optimizer: Callable[[schedules.Schedule], optimizers.Optimizer], tmp_path: Path
+    make_optimizer: Callable[[], optimizers.Optimizer], tmp_path: Path
 ) -> None:
     def make() -> Trainer:
-        rate = schedules.CosineDecay(
-            0.05, total_steps=6, warmup_learning_rate=0.01, warmup_steps=2, hold_base_rate_steps=0
+        model = stubs.TinyModel()
+        rules = VariableRules(
+            trainable_by_path(model),
+            frozen={"norm/beta"},
+            bias_gradient_factor=2.0,
+            update_factors={"stem/kernel": 0.1},
         )
-        settings = TrainerSettings(clip_norm=1.0, average_decay=0.99)
-        return stubs.make_trainer(optimizer=make_optimizer(rate), settings=settings)
+        settings = TrainerSettings(optimizers.Clipping(value=0.5, norm=1.0), average_decay=0.99)
+        return stubs.make_trainer(model=model, optimizer=make_optimizer(), settings=settings, rules=rules)
 
     straight, interrupted, resumed = make(), make(), make()
     straight.train(6)

@@ -25,8 +25,10 @@ import tensorflow as tf
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from efficientdet.modeling.heads import HeadSettings, WeightSharedHeads
+from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
 from efficientdet.training.checkpoints import TrainingCheckpoints
+from efficientdet.training import optimizers, schedules
+from efficientdet.training.variable_rules import VariableRules, trainable_by_path
 from efficientdet.training.trainer import TrainerSettings
 from training import stubs
 
@@ -34,8 +36,15 @@ from training import stubs
 def run(strategy, directory):
     with strategy.scope():
         model = stubs.TinyModel(normalized=False, noise=0.0)
-    settings = TrainerSettings(clip_tensor_norm=1.5, clip_norm=2.0, average_decay=0.9)
-    trainer = stubs.make_trainer(model=model, strategy=strategy, settings=settings)
+        optimizer = optimizers.AdamW(schedules.Constant(0.05), weight_decay=0.5, epsilon=0.1)
+        optimizer.exclude_from_weight_decay([model.box_head.kernel])
+    variables = trainable_by_path(model)
+    factors = {{"class_head/kernel": 0.25, "box_head/kernel": 0.5}}
+    rules = VariableRules(variables, frozen={{"stem/kernel"}}, bias_gradient_factor=2.0, update_factors=factors)
+    settings = TrainerSettings(optimizers.Clipping(1.0, 1.5, 2.0), average_decay=0.9)
+    trainer = stubs.make_trainer(
+        model=model, optimizer=optimizer, strategy=strategy, settings=settings, rules=rules
+    )
     checkpoints = TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=1)
     checkpoints.restore_latest()
     losses = [trainer.train_step() for _ in range(3)]
@@ -55,7 +64,8 @@ assert strategy.num_replicas_in_sync == 2
 two = run(strategy, {directory!r} + "/two")
 for first, second in zip(tf.nest.flatten(one), tf.nest.flatten(two)):
     np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
-assert not np.allclose(two[1][0], two[2][0]), "the averages are the weights themselves"
+np.testing.assert_array_equal(two[1][0], stubs.TinyModel(normalized=False).stem.kernel.numpy(), "it is frozen")
+assert not np.allclose(two[1][2], two[2][2]), "the averages are the weights themselves"
 # A run of two replicas resumes, and its checkpoint fits one device.
 again = run(strategy, {directory!r} + "/two")
 single = run(tf.distribute.get_strategy(), {directory!r} + "/one")
@@ -67,7 +77,7 @@ def heads_gradients(strategy):
     # Of heads whose convolutions are shared by two levels; every replica sees the same pyramid.
     with strategy.scope():
         heads = WeightSharedHeads(
-            4, num_levels=2, num_classes=2, num_anchors=1, settings=HeadSettings(depth=4, num_layers=1)
+            4, num_levels=2, num_slots=2, num_anchors=1, settings=WeightSharedHeadSettings(depth=4, num_layers=1)
         )
     variables = heads.trainable_variables
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.plan import TrainingPlan
+from efficientdet.training.variable_rules import VariableRules, trainable_by_path
 
 from . import stubs
 
@@ -35,6 +36,13 @@ def test_a_plan_in_words() -> None:
         "weights: trained, and averaged with decay 0.99; evaluated and exported: "
         "the averages (eval_config.use_moving_averages)"
     )
+
+
+def test_a_plan_names_what_is_frozen() -> None:
+    model = stubs.TinyModel()
+    variables = trainable_by_path(model)
+    trainer = stubs.make_trainer(model=model, rules=VariableRules(variables, frozen={"stem/kernel", "stem/bias"}))
+    assert _PLAN.lines(trainer)[4].startswith("frozen: 2 of 8 trainable variables, 112 of 3,240 parameters; ")
 
 
 def test_a_run_of_one_step_without_pictures() -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from efficientdet.training.schedules import (
     Constant,
     CosineDecay,
+    CosineRestarts,
     ExponentialDecay,
     InverseTimeDecay,
     ManualStep,
@@ -97,6 +99,49 @@ def test_a_polynomial_by_hand() -> None:
     assert [float(line(step)) for step in range(6)] == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
 
 
+def test_restarts_by_hand() -> None:
+    # Warm-up to step 2, then periods of 2, 4 and 8 steps, whose starts at 2, 4 and 8 are 1, .5 and .25 above .5: with
+    # an end rate of half the base rate of 1, halves of (1, .5, .25).
+    schedule = CosineRestarts(
+        1.0, 2, period_factor=2.0, rate_factor=0.5, end_rate_factor=0.5, warmup_learning_rate=0.2, warmup_steps=2
+    )
+    expected = {0: 0.2, 1: 0.6, 2: 1.0, 3: 0.75, 4: 0.75, 6: 0.625, 8: 0.625, 12: 0.5625, 16: 0.5625}
+    expected[7] = 0.5 + 0.25 * 0.5 * (1 + math.cos(0.75 * math.pi))
+    assert {step: float(schedule(step)) for step in expected} == pytest.approx(expected, abs=1e-7)
+
+
+def test_restarts_of_one_step_and_of_periods_alike() -> None:
+    assert [float(CosineRestarts(0.5, 1)(step)) for step in range(3)] == [0.5, 0.5, 0.5]
+    rates = [float(CosineRestarts(1.0, 2)(step)) for step in range(5)]
+    assert rates == pytest.approx([1.0, 0.5, 1.0, 0.5, 1.0])
+
+
+# Starts of period k where the first is 10,000 steps long: k * 10,000; 10,000 * (1.1^k - 1) / .1, whole up to 46,410;
+# 10,000 * (2^k - 1).
+@pytest.mark.parametrize(
+    ("factor", "starts"),
+    [
+        (1.0, [10_000, 1_270_000, 16_770_000]),
+        (1.1, [10_000, 21_000, 33_100, 46_410]),
+        (2.0, [10_000, 30_000, 70_000, 10_230_000]),
+    ],
+)
+def test_restarts_are_exact_at_their_boundaries(factor: float, starts: list[int]) -> None:
+    schedule = CosineRestarts(0.25, 10_000, period_factor=factor)
+    for start in starts:
+        assert float(schedule(tf.constant(start, tf.int64))) == 0.25
+        assert float(schedule(start - 1)) < 1e-6
+        assert 0.2499 < float(schedule(start + 1)) <= 0.25
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5, 2.0, 3.0])
+def test_restarts_equal_those_of_keras(factor: float) -> None:
+    ours = CosineRestarts(0.4, 10, period_factor=factor, rate_factor=0.5, end_rate_factor=0.1)
+    keras_schedule = keras.optimizers.schedules.CosineDecayRestarts(0.4, 10, t_mul=factor, m_mul=0.5, alpha=0.1)
+    steps = range(0, 140, 3)
+    np.testing.assert_allclose([float(ours(s)) for s in steps], [float(keras_schedule(s)) for s in steps], atol=1e-6)
+
+
 # Batch 128, 100 steps an epoch, 30 epochs: a base rate of .08 per 64 pictures, a warm-up of one epoch.
 _AUTOML_WARMUP: dict[str, Any] = {"warmup_learning_rate": 0.008, "warmup_steps": 100}
 _AUTOML: dict[str, Schedule] = {
@@ -142,7 +187,8 @@ def test_schedules_are_values_that_keras_can_describe() -> None:
 
 
 def test_schedules_work_inside_a_graph() -> None:
-    for schedule in (*_RECORDED.values(), *_AUTOML.values()):
+    restarts = CosineRestarts(0.1, 100, period_factor=1.5, warmup_learning_rate=0.01, warmup_steps=10)
+    for schedule in (*_RECORDED.values(), *_AUTOML.values(), restarts):
         traced = tf.function(schedule, autograph=False)
         assert float(traced(tf.constant(1234, tf.int64))) == pytest.approx(float(schedule(1234)), rel=1e-6)
 
@@ -162,6 +208,12 @@ def test_schedules_work_inside_a_graph() -> None:
         (
             lambda: PolynomialDecay(0.1, 10, power=0.0, warmup_learning_rate=0.0, warmup_steps=0),
             r"power \(0\) must be positive",
+        ),
+        (lambda: CosineRestarts(0.1, 0), r"first_period_steps \(0\) must be at least 1"),
+        (lambda: CosineRestarts(0.1, 1, period_factor=0.5), r"period_factor \(0.5\) must be at least 1"),
+        (
+            lambda: CosineRestarts(0.1, 1, warmup_learning_rate=0.2, warmup_steps=1),
+            r"learning_rate_base \(0.1\) must not be below",
         ),
         (lambda: _exponential(0.1, decay_steps=0, decay_factor=0.5), r"decay_steps \(0\) must be positive"),
         (lambda: ManualStep((1, 2), (0.1, 0.2), warmup=False), "2 boundaries need 3 rates, got 2"),

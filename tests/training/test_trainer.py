@@ -86,7 +86,7 @@ def test_the_learning_rate_is_that_of_the_latest_update() -> None:
 
 
 def test_a_step_is_traced_once() -> None:
-    trainer = stubs.make_trainer(settings=TrainerSettings(clip_norm=1.0, average_decay=0.99))
+    trainer = stubs.make_trainer(settings=TrainerSettings(stubs.optimizers.Clipping(norm=1.0), average_decay=0.99))
     for _ in range(3):
         trainer.train_step()
     assert trainer._compiled_step.experimental_get_tracing_count() == 1
