@@ -1,8 +1,9 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """The input pipeline: record files in, batches out.
 
-The order of records and every random draw are functions of (seed, epoch, record). Nothing else is remembered, so that a
-run that resumes at step k sees exactly what it would have seen, and two runs with one seed see the same.
+The order of records (`record_order`) and every random draw are functions of (seed, epoch, record). Nothing else is
+remembered, so that a run that resumes at step k sees exactly what it would have seen, and two runs with one seed see
+the same.
 
 No function of a dataset holds an op that TensorFlow counts as stateful (hash tables, the usual `Dataset.shuffle`,
 Python functions): under `enable_op_determinism` a single one would make tf.data drop all parallelism and prefetching.
@@ -12,51 +13,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from efficientdet.data import checks
-from efficientdet.data.files import scan_tfrecord
+from efficientdet.data.augmentation_chain import Augmentation, AugmentationChain
+from efficientdet.data.augmentations.mixing import Mixing
 from efficientdet.data.preprocessing import Preprocessor
+from efficientdet.data.record_order import GroupedRecord, ReaderSettings, Record, RecordOrder, plain
 from efficientdet.errors import DataError
 from efficientdet.types import Batch, Example, GroundTruth, Targets
 
 _logger = logging.getLogger(__name__)
 
-Augmentation = Callable[[Example, tf.Tensor], Example]
-"""(example, seed int32 [2]) -> example."""
-
 Assigner = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Targets]
 """(boxes [N, 4], classes [N], weights [N]) -> targets of the anchors, for one picture."""
-
-_UNBOUNDED = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReaderSettings:
-    """How records are read."""
-
-    shuffle: bool  # files and records, anew in each epoch of training
-    shuffle_buffer_size: int  # records
-    num_readers: int  # files read in turn
-    read_block_length: int  # records read from a file at its turn
-    num_epochs: int  # of training; 0 repeats for ever
-    sample_1_of_n_examples: int
-    drop_remainder: bool  # matters to training that ends after num_epochs
-    num_prefetch_batches: int
-    max_number_of_boxes: int  # per picture, M
-    skip_crowd: bool = False  # leaves crowd boxes out of training; evaluation always keeps them
-
-
-class _Record(NamedTuple):
-    """A record before it is parsed; 180 kB that can be shuffled and skipped at no cost."""
-
-    epoch: tf.Tensor  # int64 []
-    index: tf.Tensor  # int64 [], over all files
-    serialized: tf.Tensor  # string []
 
 
 class InputPipeline:
@@ -71,7 +43,7 @@ class InputPipeline:
         assign_targets: Assigner,
         batch_size: int,
         settings: ReaderSettings,
-        augmentations: Sequence[Augmentation] = (),
+        augmentations: Sequence[Augmentation | Mixing] = (),
         seed: int = 0,
     ) -> None:
         """Scans the files, and parses the first record, so that what is wrong everywhere is told at once.
@@ -87,32 +59,27 @@ class InputPipeline:
           seed: 0 to 2**63 - 1.
 
         Raises:
-          DataError: a file is damaged, there is no record in any, or the first one cannot be used.
+          DataError: a file is damaged, there is no record in any (or in a source), or the first one cannot be used.
         """
         self._files = tuple(files)
         self._parse = parse
         self._preprocessor = preprocessor
         self._assign_targets = assign_targets
         self._batch_size = batch_size
-        self._augmentations = tuple(augmentations)
-        self._seed = np.array([seed & 0x7FFFFFFF, seed >> 31], np.int64).astype(np.int32)
+        self._chain = AugmentationChain(self._load, augmentations)
         self._settings = settings
         limit = settings.max_number_of_boxes
         self._cut_for_training = _ExcessBoxes(limit, "lose the rest")
         self._cut_for_evaluation = _ExcessBoxes(
             limit, "lose the rest in this evaluation, whose AP and losses are those of the truth so cut"
         )
-        counts = [scan_tfrecord(file) for file in self._files]
-        if not sum(counts):
-            raise DataError(f"no record in {', '.join(self._files) or 'an empty list of files'}")
-        self._first_index = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-        self._num_records = -(-sum(counts) // self._settings.sample_1_of_n_examples)
-        checks.check_first_record(self._files[int(np.flatnonzero(counts)[0])], parse)
+        self._order = RecordOrder(self._files, settings, seed)
+        checks.check_first_record(self._order.first_file, parse)
 
     @property
     def num_records(self) -> int:
         """Records in one epoch (with `sample_1_of_n_examples`, the ones taken)."""
-        return self._num_records
+        return self._order.num_records
 
     def train_dataset(self, start_step: int = 0) -> tf.data.Dataset:
         """Batches for training from one step on; epochs follow each other inside a batch.
@@ -124,12 +91,12 @@ class InputPipeline:
         Returns:
           Dataset of Batch, endless unless `num_epochs` is set.
         """
-        settings = self._settings
-        first_epoch, consumed = divmod(start_step * self._batch_size, self.num_records)
-        epochs = tf.data.Dataset.range(first_epoch, settings.num_epochs or _UNBOUNDED)
-        records = epochs.flat_map(_plain(self._epoch)).skip(consumed)
-        examples = records.map(_plain(self._train_picture), num_parallel_calls=tf.data.AUTOTUNE)
-        return self._batched(examples, settings.drop_remainder or not settings.num_epochs)
+        consumed = start_step * self._batch_size
+        mixes = self._chain.mixes
+        records = self._order.training_in_groups(consumed) if mixes else self._order.training(consumed)
+        picture = plain(self._mixed_picture if mixes else self._train_picture)
+        examples = records.map(picture, num_parallel_calls=tf.data.AUTOTUNE)
+        return self._batched(examples, self._settings.drop_remainder or not self._settings.num_epochs)
 
     def eval_dataset(self, max_examples: int | None = None) -> tf.data.Dataset:
         """Every record once, in the order of the files, without augmentation; the last batch may be smaller.
@@ -140,40 +107,13 @@ class InputPipeline:
         Returns:
           Dataset of Batch.
         """
-        records = self._in_order(tf.data.Dataset.range(len(self._files)), cycle_length=1)
-        records = records.take(-1 if max_examples is None else max_examples)
-        examples = records.map(_plain(self._eval_picture), num_parallel_calls=tf.data.AUTOTUNE)
+        records = self._order.evaluation().take(-1 if max_examples is None else max_examples)
+        examples = records.map(plain(self._eval_picture), num_parallel_calls=tf.data.AUTOTUNE)
         return self._batched(examples, drop_remainder=False)
 
     def explain(self, error: Exception) -> DataError:
         """Turns what iterating raised (one of `checks.INPUT_ERRORS`) into an error that names file and record."""
         return checks.explain(error, self._files, self._parse)
-
-    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        """The records of one epoch, in its order."""
-        settings = self._settings
-        files = tf.range(len(self._files), dtype=tf.int64)
-        if not settings.shuffle:
-            records = self._in_order(tf.data.Dataset.from_tensor_slices(files), cycle_length=1)
-        else:
-            seeds = tf.random.experimental.stateless_split(self._fold_in(epoch), 2)
-            files = tf.random.experimental.stateless_shuffle(files, seeds[0])
-            records = self._in_order(
-                tf.data.Dataset.from_tensor_slices(files), cycle_length=min(settings.num_readers, len(self._files))
-            )
-            records = _shuffle(records, max(settings.shuffle_buffer_size, 1), seed=seeds[1, 0])
-        return records.map(_plain(lambda index, serialized: _Record(epoch, index, serialized)))
-
-    def _in_order(self, files: tf.data.Dataset, cycle_length: int) -> tf.data.Dataset:
-        """(index, serialized) of the records of files given by number, `cycle_length` files read in turn."""
-        names, first_index = tf.constant(self._files), tf.constant(self._first_index)
-        records = files.interleave(
-            _plain(lambda file: tf.data.TFRecordDataset(names[file]).enumerate(first_index[file])),
-            cycle_length=cycle_length,
-            block_length=self._settings.read_block_length,
-        )
-        stride = self._settings.sample_1_of_n_examples
-        return records if stride == 1 else records.filter(_plain(lambda index, _: index % stride == 0))
 
     def _batched(self, examples: tf.data.Dataset, drop_remainder: bool) -> tf.data.Dataset:
         options = tf.data.Options()
@@ -183,22 +123,17 @@ class InputPipeline:
         batches = examples.batch(self._batch_size, drop_remainder=drop_remainder)
         return batches.prefetch(self._settings.num_prefetch_batches).with_options(options)
 
-    def _fold_in(self, *values: tf.Tensor) -> tf.Tensor:
-        """The seed of something that `values` number; int32 [2]."""
-        seed = tf.constant(self._seed)
-        for value in values:
-            seed = tf.random.experimental.stateless_fold_in(seed, value)
-        return seed
+    def _load(self, serialized: tf.Tensor) -> Example:
+        """A record of training, before it is augmented."""
+        example = self._parse(serialized)
+        return _without_crowd(example) if self._settings.skip_crowd else example
 
-    def _train_picture(self, record: _Record) -> Batch:
-        example = self._parse(record.serialized)
-        if self._settings.skip_crowd:
-            example = _without_crowd(example)
-        if self._augmentations:
-            seed = self._fold_in(record.epoch, record.index)
-            seeds = tf.random.experimental.stateless_split(seed, len(self._augmentations))
-            for augment, draw in zip(self._augmentations, tf.unstack(seeds), strict=True):
-                example = augment(example, draw)
+    def _train_picture(self, record: Record) -> Batch:
+        example = self._chain.alone(record.serialized, self._order.seed_of(record.epoch, record.index))
+        return self._finish(example, record.index, self._cut_for_training)
+
+    def _mixed_picture(self, record: GroupedRecord) -> Batch:
+        example = self._chain.in_group(record, self._order.seed_of(record.epoch, record.index))
         return self._finish(example, record.index, self._cut_for_training)
 
     def _eval_picture(self, index: tf.Tensor, serialized: tf.Tensor) -> Batch:
@@ -263,27 +198,3 @@ def _without_crowd(example: Example) -> Example:
     """`example` with its single objects only."""
     rows = tf.where(~example.is_crowd)[:, 0]
     return example.map_boxes(lambda values: tf.gather(values, rows))
-
-
-def _shuffle(dataset: tf.data.Dataset, buffer_size: int, seed: tf.Tensor) -> tf.data.Dataset:
-    """`dataset.shuffle(...)`, in an order that `seed` (int32 []) alone decides.
-
-    The op below `Dataset.shuffle` is stateful, because it may be asked to shuffle anew each time, and its seed is mixed
-    with that of the graph. This one is neither.
-    """
-    spec = dataset.element_spec
-    shuffled = tf.raw_ops.ShuffleDataset(
-        input_dataset=tf.data.experimental.to_variant(dataset),
-        buffer_size=tf.constant(buffer_size, tf.int64),
-        seed=tf.constant(1, tf.int64),  # two zeros would mean a seed of TensorFlow's choice
-        seed2=tf.cast(seed, tf.int64),
-        reshuffle_each_iteration=False,
-        output_types=[part.dtype for part in tf.nest.flatten(spec)],
-        output_shapes=[part.shape for part in tf.nest.flatten(spec)],
-    )
-    return tf.data.experimental.from_variant(shuffled, spec)
-
-
-def _plain(function: Callable) -> Callable:
-    """Keeps AutoGraph, which would cost seconds of tracing, off a function that has no need of it."""
-    return tf.autograph.experimental.do_not_convert(function)

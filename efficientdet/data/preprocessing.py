@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+ResizeMethod = Literal["bilinear", "nearest", "bicubic", "area"]
+
+_LUMA = (0.2989, 0.5870, 0.1140)  # of R, G, B; as in the Object Detection API (TFOD) and tf.image
 
 
 class KeepAspectRatio(NamedTuple):
@@ -20,8 +24,10 @@ class KeepAspectRatio(NamedTuple):
     min_dimension: int
     max_dimension: int
     pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)  # after normalisation, so that 0 is the mean colour
-    half_pixel_centers: bool = False  # see `resize_bilinear`
+    half_pixel_centers: bool = False  # see `resize`
     truncate_size: bool = False  # cuts the resized sides down to whole pixels instead of rounding them
+    method: ResizeMethod = "bilinear"  # see `resize`
+    grayscale: bool = False  # replaces the colour by its brightness, in all three channels
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -43,7 +49,9 @@ class FixedShape(NamedTuple):
     height: int
     width: int
     pad_value: tuple[float, float, float] = (0.0, 0.0, 0.0)  # nothing is left to pad
-    half_pixel_centers: bool = False  # see `resize_bilinear`
+    half_pixel_centers: bool = False  # see `resize`
+    method: ResizeMethod = "bilinear"  # see `resize`
+    grayscale: bool = False  # as in `KeepAspectRatio`
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -59,7 +67,7 @@ class FixedShape(NamedTuple):
 class Preprocessor:
     """Resizes, normalises and pads.
 
-    Normalising is linear, so it is done after resizing, on fewer values than in the order of the
+    Turning gray and normalising are linear, so they are done after resizing, on fewer values than in the order of the
     Object Detection API (TFOD) and with the same result.
     """
 
@@ -109,8 +117,11 @@ class Preprocessor:
         Returns:
           inputs float32 [B, H, W, 3], and the true sizes int32 [B, 2].
         """
-        true_size = self._resize.resized(tf.shape(images)[1:3])
-        resized = resize_bilinear(images, true_size, half_pixel_centers=self._resize.half_pixel_centers)
+        settings = self._resize
+        true_size = settings.resized(tf.shape(images)[1:3])
+        resized = resize(images, true_size, method=settings.method, half_pixel_centers=settings.half_pixel_centers)
+        if settings.grayscale:
+            resized = to_gray(resized)
         true_sizes = tf.tile(true_size[tf.newaxis], [tf.shape(images)[0], 1])
         return self._pad(self._normalize(resized)), true_sizes
 
@@ -160,19 +171,40 @@ def pad_with(images: tf.Tensor, paddings: Any, color: Sequence[float] | tf.Tenso
     return tf.pad(images - value, paddings) + value
 
 
-def resize_bilinear(images: tf.Tensor, size: tf.Tensor, *, half_pixel_centers: bool = False) -> tf.Tensor:
-    """Bilinear resize, without smoothing where it shrinks.
+def to_gray(images: tf.Tensor) -> tf.Tensor:
+    """Replaces the colour by its brightness, in all three channels; float32 [..., 3] both."""
+    brightness = tf.linalg.matvec(images, tf.constant(_LUMA))
+    return tf.stack([brightness] * 3, axis=-1)
+
+
+def resize(
+    images: tf.Tensor, size: tf.Tensor, *, method: ResizeMethod = "bilinear", half_pixel_centers: bool = False
+) -> tf.Tensor:
+    """Resizes pictures; all methods but "area" look at a few pixels alone, however much they shrink.
+
+    With s = input size / output size, pixel i of the result lies at i * s (the sampling of TensorFlow 1, which the
+    Object Detection API was trained with), or with half pixel centres at (i + 1/2) * s - 1/2 (`tf.image.resize` of
+    TensorFlow 2, which google/automl was trained with). "area" averages from i * s to (i + 1) * s in both cases.
 
     Args:
       images: uint8 or float32 [B, h, w, 3].
       size: int32 [2], (height, width).
-      half_pixel_centers: with s = input size / output size, pixel i of the result lies at i * s (the sampling of
-        TensorFlow 1, which the Object Detection API was trained with), or with half pixel centres at
-        (i + 1/2) * s - 1/2 (`tf.image.resize` of TensorFlow 2, which google/automl was trained with).
+      method: "bilinear" weighs 2 x 2 pixels, "bicubic" 4 x 4, which may overshoot 0..255; "nearest" takes one.
+      half_pixel_centers: where to sample. The cubic of "bicubic" is that of Keys 1981 with them (a = -1/2), and another
+        without (a = -3/4), as in TensorFlow.
 
     Returns:
       float32 [B, height, width, 3].
     """
-    return tf.raw_ops.ResizeBilinear(
-        images=images, size=size, align_corners=False, half_pixel_centers=half_pixel_centers
-    )
+    if method == "area":
+        return tf.raw_ops.ResizeArea(images=images, size=size, align_corners=False)
+    kernel = _SAMPLING_KERNELS[method]
+    resized = kernel(images=images, size=size, align_corners=False, half_pixel_centers=half_pixel_centers)
+    return tf.cast(resized, tf.float32)
+
+
+_SAMPLING_KERNELS: dict[ResizeMethod, Callable[..., tf.Tensor]] = {
+    "bilinear": tf.raw_ops.ResizeBilinear,
+    "nearest": tf.raw_ops.ResizeNearestNeighbor,
+    "bicubic": tf.raw_ops.ResizeBicubic,
+}

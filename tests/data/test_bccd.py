@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from efficientdet.data.pipeline import InputPipeline, ReaderSettings
 from efficientdet.data.preprocessing import KeepAspectRatio, Preprocessor
 from efficientdet.data.records import RecordParser
 from efficientdet.ops.box_coder import BoxScales
+from efficientdet.ops.boxes import iou
+from efficientdet.ops.matching import argmax_match
 from efficientdet.ops.targets import TargetAssigner
 
 
@@ -27,7 +30,16 @@ def test_the_truth_of_bccd_reaches_the_anchors_of_d0(shared: Path, tmp_path: Pat
         parse=RecordParser(LabelMap((Label(1, "Platelets"), Label(2, "RBC"), Label(3, "WBC"))), num_classes=3),
         preprocessor=Preprocessor(KeepAspectRatio(512, 512), mean=(127,) * 3, stddev=(128,) * 3),
         assign_targets=TargetAssigner(
-            anchors, scales=BoxScales(10, 10, 5, 5), matched_threshold=0.5, unmatched_threshold=0.5, force_match=True
+            anchors,
+            coder=BoxScales(10, 10, 5, 5),
+            similarity=iou,
+            match=functools.partial(
+                argmax_match,
+                matched_threshold=0.5,
+                unmatched_threshold=0.5,
+                force_match=True,
+                negatives_lower_than_unmatched=True,
+            ),
         ),
         batch_size=8,
         settings=ReaderSettings(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, resize_bilinear
+from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, resize
 
 _MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -70,7 +70,7 @@ def test_a_resized_picture_fits_and_touches(height, width):
 
 def test_sampling_positions_are_those_of_tensorflow_1():
     row = tf.constant([[[[0.0] * 3, [30.0] * 3, [60.0] * 3]]])  # output pixel i lies at i * 3/6
-    resized = resize_bilinear(row, tf.constant([1, 6]))
+    resized = resize(row, tf.constant([1, 6]))
     np.testing.assert_allclose(resized[0, 0, :, 0], [0, 15, 30, 45, 60, 60], atol=1e-5)
 
 
@@ -128,13 +128,13 @@ def test_settings_that_make_no_sense(mean, stddev):
 
 def test_half_pixel_centers_sample_as_tensorflow_2():
     row = np.float32([0, 10, 40, 90])[np.newaxis, :, np.newaxis].repeat(3, axis=2)
-    halved = resize_bilinear(row[np.newaxis], tf.constant([1, 2]), half_pixel_centers=True)
+    halved = resize(row[np.newaxis], tf.constant([1, 2]), half_pixel_centers=True)
     np.testing.assert_allclose(halved[0, 0, :, 0], [5, 65])  # between two pixels each
-    np.testing.assert_allclose(resize_bilinear(row[np.newaxis], tf.constant([1, 2]))[0, 0, :, 0], [0, 40])
+    np.testing.assert_allclose(resize(row[np.newaxis], tf.constant([1, 2]))[0, 0, :, 0], [0, 40])
     picture = np.random.default_rng(0).integers(0, 256, (31, 50, 3), np.uint8)
     for size in ((64, 100), (17, 23)):
         np.testing.assert_array_equal(
-            resize_bilinear(picture[np.newaxis], tf.constant(size), half_pixel_centers=True)[0],
+            resize(picture[np.newaxis], tf.constant(size), half_pixel_centers=True)[0],
             tf.image.resize(picture, size),
         )
     stretch = Preprocessor(FixedShape(17, 23, half_pixel_centers=True), mean=(0, 0, 0), stddev=(1, 1, 1))
@@ -159,3 +159,38 @@ def test_parity_with_automl(shared):
     assert 1 / scale == pytest.approx(512 / 500, rel=1e-6)
     np.testing.assert_allclose(inputs[::4, ::4], expected, rtol=1e-4, atol=1e-5)
     assert not inputs[384:].numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("bilinear", "BILINEAR"), ("nearest", "NEAREST_NEIGHBOR"), ("bicubic", "BICUBIC"), ("area", "AREA")],
+)
+def test_sampling_is_that_of_tensorflow(method, name):
+    picture = np.random.default_rng(0).integers(0, 256, (1, 31, 50, 3), np.uint8)
+    normalized = (picture.astype(np.float32) - np.float32(_MEAN)) / np.float32(_STDDEV)
+    for size in ((64, 100), (17, 23)):
+        # As TFOD does it: after normalising, in the sampling of TensorFlow 1.
+        prepare = Preprocessor(FixedShape(*size, method=method), mean=_MEAN, stddev=_STDDEV)
+        expected = tf.compat.v1.image.resize_images(
+            normalized, size, method=getattr(tf.compat.v1.image.ResizeMethod, name)
+        )
+        np.testing.assert_allclose(prepare.preprocess_batch(picture)[0], expected, atol=1e-4)
+        np.testing.assert_array_equal(
+            resize(picture, tf.constant(size), method=method, half_pixel_centers=True),
+            tf.cast(tf.image.resize(picture, size, method=method), tf.float32),
+        )
+    same = resize(picture, tf.constant([31, 50]), method=method)
+    assert same.dtype == tf.float32
+    np.testing.assert_allclose(same, picture, atol=1e-4)
+
+
+def test_a_gray_input_has_three_equal_channels():
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 3), np.uint8)
+    settings = KeepAspectRatio(32, 32, (9.0, 8.0, 7.0), grayscale=True)
+    inputs, true_sizes = Preprocessor(settings, mean=(0, 0, 0), stddev=(1, 1, 1)).preprocess_batch(pixels)
+    np.testing.assert_array_equal(true_sizes, [[19, 32]] * 2)
+    expected = tf.image.rgb_to_grayscale(resize(pixels, tf.constant([19, 32])))
+    np.testing.assert_allclose(inputs[:, :19], np.repeat(expected, 3, axis=-1), rtol=1e-5)
+    np.testing.assert_array_equal(inputs[:, 19:], np.broadcast_to([9.0, 8.0, 7.0], [2, 13, 32, 3]))
+    dataset = tf.data.Dataset.from_tensors(pixels[0]).map(Preprocessor(settings, mean=_MEAN, stddev=_STDDEV))
+    assert dataset.element_spec[0].shape == (32, 32, 3)

@@ -1,5 +1,6 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Augmentations. Each takes an Example and a seed and returns an Example; what it draws depends on the seed alone.
+Those of `mixing` also take other pictures, as functions that read them.
 
 They run before normalisation, on values of 0..255, and can be used eagerly as well as inside tf.data. Areas stay as
 they were annotated, in pixels of the original picture: they serve evaluation only, where nothing is augmented.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from efficientdet.data.augmentations import draws, windows
-from efficientdet.data.preprocessing import pad_with, resize_bilinear
+from efficientdet.data.preprocessing import pad_with, resize
 from efficientdet.types import Example
 
 
@@ -118,7 +118,7 @@ def random_downscale_to_target_pixels(
     shrink = draws.happens(whether, 1.0 - skip_probability) & (pixels > target)
     image = tf.cond(
         shrink,
-        lambda: resize_bilinear(example.image[tf.newaxis], _scaled(size, scale))[0],
+        lambda: resize(example.image[tf.newaxis], _scaled(size, scale))[0],
         lambda: tf.cast(example.image, tf.float32),
     )
     return example._replace(image=image)
@@ -149,7 +149,7 @@ def random_scale_crop_and_pad_to_square(
       scale_min: smallest scale.
       scale_max: greatest scale; scale and the two offsets are drawn uniformly.
       pad_value: colour of the padding, in 0..255; the Object Detection API has black, google/automl the mean colour.
-      half_pixel_centers: see `preprocessing.resize_bilinear`.
+      half_pixel_centers: see `preprocessing.resize`.
 
     Returns:
       Example with a float32 picture [output_size, output_size, 3].
@@ -163,7 +163,7 @@ def random_scale_crop_and_pad_to_square(
     scaled_size = tf.maximum(tf.cast(scale * size, tf.int32), 1)  # truncated, as in the reference
     room = tf.cast(tf.maximum(scaled_size - output_size, 0), tf.float32)
     offset = tf.cast(room * draws[1:], tf.int32)
-    scaled = resize_bilinear(example.image[tf.newaxis], scaled_size, half_pixel_centers=half_pixel_centers)[0]
+    scaled = resize(example.image[tf.newaxis], scaled_size, half_pixel_centers=half_pixel_centers)[0]
     window = scaled[offset[0] : offset[0] + output_size, offset[1] : offset[1] + output_size]
     image = _pad_to_square(window, output_size, pad_value)
     scaled_sides, offsets = tf.cast(tf.tile(scaled_size, [2]), tf.float32), tf.cast(tf.tile(offset, [2]), tf.float32)

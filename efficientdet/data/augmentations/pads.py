@@ -66,6 +66,36 @@ def random_absolute_pad_image(
     return pad_to_size_between(example, seed, size, size + tf.constant([max_height_padding, max_width_padding]), color)
 
 
+def random_zoom_out(
+    example: Example, seed: tf.Tensor, *, probability: float, max_ratio: float, color: Color | None = None
+) -> Example:
+    """Sets the picture at a random place into a larger one of the same aspect ratio.
+
+    Args:
+      example: picture [h, w, 3], N boxes.
+      seed: int32 [2].
+      probability: how often it happens.
+      max_ratio: greatest ratio of the sides of the result to those of the picture; it is drawn from 1 on.
+      color: of what is around the picture; None for the picture's mean.
+
+    Returns:
+      Example with a float32 picture.
+
+    Reference: Liu et al. 2016, section 3.6 (arXiv:1512.02325).
+    """
+    whether, extent, *where = draws.split(seed, 4)
+    example = example._replace(image=tf.cast(example.image, tf.float32))
+
+    def padded() -> Example:
+        size = picture_size(example)
+        padded_size = tf.cast(draws.uniform(extent, 1.0, max_ratio) * tf.cast(size, tf.float32), tf.int32)
+        room = tf.maximum(padded_size - size, 0)
+        offset = tf.stack([draws.integer(where[axis], 0, room[axis] + 1) for axis in (0, 1)])
+        return pad(example, Window(-offset, size + room), color)
+
+    return draws.sometimes(whether, probability, example, padded)
+
+
 def random_pad_to_aspect_ratio(
     example: Example,
     seed: tf.Tensor,

@@ -8,6 +8,7 @@ format today do not, and at the sizes that matter the difference is below what a
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -25,26 +26,27 @@ SKIPPED_NO_PICTURE = "skipped: annotation whose picture is missing"
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
-def read_voc(folders: Sequence[Path], split: str | None) -> tuple[list[AnnotatedImage], list[Note]]:
-    """Reads the pictures of one split from one or more VOC folders.
+def read_voc(folders: Sequence[Path], splits: Sequence[str | None]) -> tuple[list[AnnotatedImage], list[Note]]:
+    """Reads the pictures of one split each from one or more VOC folders.
 
     Args:
-      folders: each holds Annotations and JPEGImages, and ImageSets/Main when a split is named.
-      split: stem of the list in ImageSets/Main; None takes every file in Annotations.
+      folders: each holds Annotations and JPEGImages, and ImageSets/Main when a split is named. One may be given again
+        with another split.
+      splits: of each folder, the stem of a list in ImageSets/Main; None takes every file in Annotations.
 
     Returns:
       The pictures in order, and notes on the ones that had to be left out. The source id is the file name, preceded by
-      the folder when there are several.
+      the folder's when there are several: "VOC2007/000001.jpg".
 
     Raises:
-      DataError: when a folder is not laid out like this, or nothing is left of it.
+      DataError: when a folder is not laid out like this, nothing is left of it, or a picture would be there twice.
     """
     images: list[AnnotatedImage] = []
     notes: list[Note] = []
-    for folder in folders:
+    for folder, split, prefix in zip(folders, splits, _prefixes(folders), strict=True):
         found: list[AnnotatedImage] = []
         for stem in _stems(folder, split):
-            image = _read_picture(folder, stem, prefix=f"{folder.as_posix()}/" if len(folders) > 1 else "")
+            image = _read_picture(folder, stem, prefix)
             if isinstance(image, Note):
                 notes.append(image)
             else:
@@ -52,8 +54,22 @@ def read_voc(folders: Sequence[Path], split: str | None) -> tuple[list[Annotated
         if not found:
             faults = f"; the first: {notes[0].kind}: {notes[0].detail}" if notes else ""
             raise DataError(f"{folder}: no annotated picture{f' in split {split!r}' if split else ''}{faults}")
+        # Results are filed under these ids: with one of them twice, its picture would count twice.
+        if twice := {image.source_id for image in images} & {image.source_id for image in found}:
+            raise DataError(f"{folder}: {min(twice)!r} is given twice: its splits must not overlap")
         images += found
     return images, notes
+
+
+def _prefixes(folders: Sequence[Path]) -> list[str]:
+    """What sets the ids of several folders' pictures apart: the folders' names, or where two are alike their paths."""
+    if len(folders) == 1:
+        return [""]
+    paths = [Path(os.path.abspath(folder)) for folder in folders]
+    names = {path: path.name for path in paths}
+    if len(set(names.values())) < len(names):
+        return [f"{folder.as_posix()}/" for folder in folders]
+    return [f"{names[path]}/" for path in paths]
 
 
 def class_names(folders: Iterable[Path]) -> list[str]:
@@ -82,7 +98,10 @@ def _stems(folder: Path, split: str | None) -> list[str]:
     if not path.is_file():
         known = ", ".join(sorted(other.stem for other in lists.glob("*.txt"))) or "none"
         raise DataError(f"{path} is missing: no split {split!r} (there: {known})")
-    lines = filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines()))
+    try:
+        lines = filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines()))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not a list of names: byte {error.start} is not UTF-8") from None
     # The lists of single classes put a flag behind the name: -1 absent, 0 difficult, 1 present.
     return list(dict.fromkeys(line if (annotations / f"{line}.xml").exists() else line.split()[0] for line in lines))
 
@@ -102,7 +121,7 @@ def _read_picture(folder: Path, stem: str, prefix: str) -> AnnotatedImage | Note
         path=path,
         filename=path.name,
         source_id=f"{prefix}{path.name}",
-        size=(int(height), int(width)) if height > 0 and width > 0 else None,
+        size=(int(height), int(width)) if 0 < height < math.inf and 0 < width < math.inf else None,
         boxes=tuple(map(_box, root.iter("object"))),
     )
 
@@ -119,7 +138,14 @@ def _picture_path(folder: Path, stem: str, filename: str) -> Path | None:
     names = [f"{stem}{suffix}" for lower in _SUFFIXES for suffix in (lower, lower.upper())]
     names.append(Path(filename.replace("\\", "/")).name)
     candidates = (path_inside(folder, name) for name in names if name)
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
 
 
 def _box(item: Element) -> BoxAnnotation:

@@ -24,7 +24,8 @@ def _drawn(seed: tf.Tensor, low: float, high: float) -> float:
 def _gray_pictures(augment) -> np.ndarray:
     """The value that a picture of 100 gets, for many seeds."""
     example = with_pixels(np.full((1, 1, 3), 100, np.uint8))
-    return np.array([augment(example, tf.constant([0, i])).image.numpy()[0, 0, 0] for i in range(200)])
+    value = tf.function(lambda i: augment(example, tf.stack([0, i])).image[0, 0, 0], autograph=False)
+    return np.array([value(tf.constant(i)) for i in range(200)])
 
 
 def test_brightness():
@@ -74,6 +75,44 @@ def test_both_orders_of_distortion():
     first = color.random_distort_color(example, _SEED, contrast="first")
     assert_same(first, hue(saturation(contrast(bright))))
     assert np.abs(first.image - last.image).max() > 1
+
+
+_SURELY = {
+    "probability": 1.0, "max_brightness_delta": 0.0, "contrast": (1.0, 1.0), "saturation": (1.0, 1.0),
+    "max_hue_delta": 0.0,
+}  # fmt: skip
+
+
+def _photometric(**changes):
+    return functools.partial(color.random_photometric_distort, **(_SURELY | changes))
+
+
+def test_contrast_comes_first_or_last():
+    distort = _photometric(contrast=(2.0, 2.0), saturation=(0.5, 0.5))
+    pixel = with_pixels(_COLORS[:1, :1])
+    first = tf.function(lambda i: distort(pixel, tf.stack([0, i])).image[0, 0], autograph=False)
+    results = np.array([first(tf.constant(i)) for i in range(60)])
+    # (400, 200, 100), clipped: (255, 200, 100), of which half the saturation; or half of it, (200, 150, 125), doubled.
+    is_first = np.isclose(results, [255, 227.5, 177.5]).all(axis=1)
+    assert (is_first | np.isclose(results, [255, 255, 250]).all(axis=1)).all()
+    assert abs(is_first.mean() - 0.5) < 0.26  # four standard deviations
+
+
+def test_each_photometric_change_happens_half_of_the_time():
+    values = _gray_pictures(_photometric(probability=0.5, max_brightness_delta=0.2, contrast=(1.5, 1.5)))
+    is_same, is_contrast = values == 100, values == 150
+    brightened = values[~(is_same | is_contrast)]
+    assert 49 <= brightened.min() < brightened.max() <= 226.5
+    for share in (is_same.mean(), is_contrast.mean(), len(brightened) / 400):
+        assert abs(share - 0.25) < 0.13  # four standard deviations
+
+
+def test_photometric_distortion_leaves_gray_gray_and_nothing_drawn_as_it_is():
+    example = make_example()
+    same = color.random_photometric_distort(example, _SEED, **(_SURELY | {"probability": 0.0}))
+    assert_same(same, example._replace(image=tf.cast(example.image, tf.float32)))
+    values = _gray_pictures(_photometric(saturation=(0.0, 2.0), max_hue_delta=0.5))
+    np.testing.assert_allclose(values, 100, atol=1e-3)
 
 
 def test_pixel_values_are_scaled_one_by_one():

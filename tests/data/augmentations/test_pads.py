@@ -13,6 +13,7 @@ from efficientdet.data.augmentations.pads import (
     random_absolute_pad_image,
     random_pad_image,
     random_pad_to_aspect_ratio,
+    random_zoom_out,
 )
 from efficientdet.types import Example
 from tests.data.augmentations.examples import make_example, with_pixels
@@ -82,6 +83,35 @@ def test_absolute_padding(whole):
     assert {result.image.shape[1] for result in results} == {6}
     for result in results:
         _place(result)
+
+
+def test_zooming_out(whole):
+    zoom = functools.partial(random_zoom_out, whole, probability=0.5, max_ratio=4.0, color=_COLOR)
+    results = [zoom(tf.constant([0, i])) for i in range(120)]
+    ratios = np.array([result.image.shape[0] / 4 for result in results])
+    assert {result.image.dtype for result in results} == {tf.float32}
+    assert abs((ratios == 1).mean() - 0.5 * (1 + 1 / 12)) < 0.18  # a twelfth of 1 to 4 adds no row; four deviations
+    assert ratios.max() == 3.75
+    for result, ratio in zip(results, ratios, strict=True):
+        assert abs(result.image.shape[1] / 6 - ratio) < 1 / 4  # both sides are whole pixels
+    zoomed = [(*_place(result), *result.image.shape[:2]) for result in results if result.image.shape[0] > 4]
+    assert {top == 0 for top, _, _, _ in zoomed} == {True, False}
+    assert {top == height - 4 for top, _, height, _ in zoomed} == {True, False}
+    assert {left == width - 6 for _, left, _, width in zoomed} == {True, False}
+    np.testing.assert_array_equal(zoom(tf.constant([0, 0]), probability=0.0).image, whole.image)
+    np.testing.assert_array_equal(zoom(tf.constant([0, 0]), probability=1.0, max_ratio=1.0).image, whole.image)
+
+
+def test_zooming_out_by_hand():
+    example = make_example(2, 2, [(0.0, 0.5, 0.5, 1.0)])
+    zoomed = random_zoom_out(example, tf.constant([1, 2]), probability=1.0, max_ratio=2.0)
+    # The ratio is 1 + .8838 (see `tests/fields`): 3.77, so that one row and one column are added.
+    assert zoomed.image.shape == (3, 3, 3)
+    top, left = np.rint(zoomed.boxes[0, :2].numpy() * 3).astype(int) - [0, 1]
+    np.testing.assert_array_equal(zoomed.image[top : top + 2, left : left + 2], example.image)
+    np.testing.assert_allclose(zoomed.boxes * 3, [[top, left + 1, top + 1, left + 2]], atol=1e-6)
+    mean = example.image.numpy().mean(axis=(0, 1))
+    np.testing.assert_allclose(zoomed.image.numpy().sum(axis=(0, 1)), 9 * mean, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
