@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from efficientdet.types import Batch, Detections, GroundTruth, Targets
-from efficientdet.visualization import class_colour, draw_batch, draw_boxes, draw_detections, enlarged, side_by_side
+from efficientdet.visualization import (
+    class_colour,
+    draw_batch,
+    draw_boxes,
+    draw_detections,
+    draw_outlines,
+    enlarged,
+    side_by_side,
+)
 
 _GREY = np.full([100, 200, 3], 90, np.uint8)
 
@@ -190,3 +198,43 @@ def test_pictures_stand_side_by_side_under_their_titles() -> None:
     np.testing.assert_array_equal(titled[strip:], joined)
     assert (titled[:strip, :80] < 100).any()
     assert (titled[:strip, 82:] < 100).any()
+
+
+def _detections(boxes: list[list[float]], scores: list[float]) -> Detections:
+    count = len(scores)
+    rows = np.arange(count, dtype=np.int32)
+    return Detections(np.float32(boxes), np.float32(scores), rows, rows, np.int32(count))
+
+
+def test_outlines_have_one_colour_and_no_label() -> None:
+    boxes = np.array([[0.4, 0.25, 0.9, 0.75], [0.1, 0.9, 0.05, 0.95], [np.nan, 0, 1, 1]])  # the latter two cannot be
+    drawn = draw_outlines(_GREY, boxes, (1, 2, 3))
+    frame = (drawn == (1, 2, 3)).all(axis=-1)
+    assert frame[40, 50:150].all()
+    assert ((drawn == 90).all(axis=-1) | frame).all()
+    assert frame.sum() == 2 * 100 + 2 * 48  # a line of one pixel around 100 x 50
+
+
+@pytest.mark.parametrize(
+    ("names", "show_scores", "same_as"),
+    [(["cat"], True, ["cat 0.80"]), (["cat"], False, ["cat"]), (None, True, ["0.80"])],
+)
+def test_labels_say_what_they_are_asked_to(names: list[str] | None, show_scores: bool, same_as: list[str]) -> None:
+    found = _detections([[0.5, 0.25, 0.9, 0.75]], [0.8])
+    drawn = draw_detections(_GREY, found, names=names, show_scores=show_scores)
+    np.testing.assert_array_equal(drawn, draw_boxes(_GREY, found.boxes, found.classes, names=same_as))
+
+
+def test_without_names_and_scores_there_is_no_label() -> None:
+    found = _detections([[0.5, 0.25, 0.9, 0.75]], [0.8])
+    drawn = draw_detections(_GREY, found, names=None, show_scores=False)
+    np.testing.assert_array_equal(drawn, draw_outlines(_GREY, found.boxes, class_colour(0)))
+
+
+def test_no_limit_draws_every_box() -> None:
+    columns = np.arange(150) / 200
+    found = _detections([[0.1, left, 0.9, left + 0.005] for left in columns], [0.5] * 150)
+    drawn = draw_detections(_GREY, found, names=None, max_boxes=None, show_scores=False)
+    assert (drawn[50] != 90).any(axis=-1).sum() == 150
+    limited = draw_detections(_GREY, found, names=None, show_scores=False)
+    assert (limited[50] != 90).any(axis=-1).sum() == 100

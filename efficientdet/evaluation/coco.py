@@ -13,13 +13,14 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
 from efficientdet.atomic_write import replace_atomically
+from efficientdet.evaluation.metrics import DECIMALS, NOT_DEFINED, Category, corners_in_pixels
 from efficientdet.types import Detections, GroundTruth
 
 METRIC_NAMES = (
@@ -37,21 +38,9 @@ METRIC_NAMES = (
     "DetectionBoxes_Recall/AR@100 (large)",
 )
 CATEGORY_METRIC_PREFIX = "DetectionBoxes_PerformanceByCategory/mAP/"
-NOT_DEFINED = -1.0  # COCO's value of a metric without a single object to measure it on
-
-# Truth passes through float32 coordinates normalised to the network's input. A thousandth of a pixel is coarser than
-# what that costs (6e-8 of the side) and finer than any annotation: rounding to it brings the annotated numbers back.
-_DECIMALS = 3
 _MAX_ID_DIGITS = 15  # an integer of 15 digits survives a JSON reader that holds numbers in float64
 
 Backend = Literal["faster_coco_eval", "pycocotools"]
-
-
-class Category(NamedTuple):
-    """A class as the label map knows it."""
-
-    id: int
-    name: str
 
 
 class ImageIds:
@@ -99,11 +88,13 @@ def coco_results(image_id: int, size: tuple[int, int], detections: Detections) -
 
 
 class CocoEvaluation:
-    """Collects detections and truth picture by picture, then computes the metrics over all of them.
+    """COCO's twelve numbers, as a `metrics.MetricSet`, and the files that they can be computed from.
 
     Detections and truth of classes outside `categories` are left out, as TFOD does: a model may have more class rows
     than its label map has entries (COCO's 80 ids lie in 1..90).
     """
+
+    headline: Mapping[str, str] = {"AP": METRIC_NAMES[0], "AP50": METRIC_NAMES[1]}
 
     def __init__(self, categories: Sequence[Category], *, backend: Backend = "faster_coco_eval") -> None:
         self._name_of = {int(category.id): category.name for category in categories}
@@ -119,22 +110,16 @@ class CocoEvaluation:
         return len(self._images)
 
     def add(
-        self, source_id: str, original_size: tuple[int, int], detections: Detections, ground_truth: GroundTruth
+        self, source_id: str, original_size: tuple[int, int], detections: Detections, ground_truth: GroundTruth | None
     ) -> None:
-        """Adds one picture.
-
-        Args:
-          source_id: its name in the data set.
-          original_size: its (height, width) in pixels, as annotated.
-          detections: numpy arrays without a batch dimension; boxes normalised to the picture.
-          ground_truth: numpy arrays without a batch dimension; boxes normalised to the picture, not the padded input.
-        """
+        """Adds one picture, see `metrics.MetricSet`; without truth only its detections, for `write_detections`."""
         height, width = (int(side) for side in original_size)
         image_id = self._image_ids.assign(source_id)
         self._images.append({"id": image_id, "width": width, "height": height, "file_name": source_id})
         found = coco_results(image_id, (height, width), detections)
         self._results += [entry for entry in found if entry["category_id"] in self._name_of]
-        self._add_truth(image_id, (height, width), ground_truth)
+        if ground_truth is not None:
+            self._add_truth(image_id, (height, width), ground_truth)
 
     def _add_truth(self, image_id: int, size: tuple[int, int], truth: GroundTruth) -> None:
         count = int(truth.count)
@@ -143,14 +128,14 @@ class CocoEvaluation:
             if category_id not in self._name_of:
                 continue
             # Without an annotated area the box's own decides which of the three size ranges the object belongs to.
-            area = round(float(truth.areas[index]), _DECIMALS)
+            area = round(float(truth.areas[index]), DECIMALS)
             self._annotations.append(
                 {
                     "id": len(self._annotations) + 1,  # from 1: to COCOeval an id of 0 means "not matched"
                     "image_id": image_id,
                     "category_id": category_id,
                     "bbox": box,
-                    "area": area if area > 0 else round(box[2] * box[3], _DECIMALS),
+                    "area": area if area > 0 else round(box[2] * box[3], DECIMALS),
                     "iscrowd": int(truth.is_crowd[index]),
                 }
             )
@@ -177,7 +162,11 @@ class CocoEvaluation:
     def write(self, directory: str | Path) -> None:
         """Writes `ground_truth.json` (COCO instances) and `detections.json` (COCO results) into a directory."""
         replace_atomically(Path(directory) / "ground_truth.json", json.dumps(self._truth_dataset()))
-        replace_atomically(Path(directory) / "detections.json", json.dumps(self._results))
+        self.write_detections(Path(directory) / "detections.json")
+
+    def write_detections(self, path: str | Path) -> None:
+        """Writes the detections as COCO results JSON."""
+        replace_atomically(path, json.dumps(self._results))
 
     def _truth_dataset(self) -> dict[str, Any]:
         # "info" and "licenses" are empty but present: pycocotools' loadRes copies the former.
@@ -200,10 +189,8 @@ class CocoEvaluation:
 
 def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> list[list[float]]:
     """Maps normalised yxyx boxes [N, 4] to COCO's (x, y, width, height), whose corners are rounded."""
-    height, width = size
-    corners = np.asarray(boxes, np.float64).reshape(-1, 4) * (height, width, height, width)
-    ymin, xmin, ymax, xmax = np.round(corners, _DECIMALS).T
-    return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), _DECIMALS).tolist()
+    ymin, xmin, ymax, xmax = corners_in_pixels(boxes, size).T
+    return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), DECIMALS).tolist()
 
 
 def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) -> tuple[list[float], dict[int, float]]:

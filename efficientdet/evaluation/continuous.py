@@ -12,14 +12,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
-from efficientdet.evaluation.evaluator import Evaluation, Evaluator
+from efficientdet.evaluation.evaluator import Evaluation
 
 _logger = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 
 
 def evaluate_continuously(
-    evaluator: Evaluator,
+    evaluate: Callable[[int], Evaluation],
     checkpoint_dir: str | Path,
     restore: Callable[[str], int],
     *,
@@ -32,7 +32,7 @@ def evaluate_continuously(
     Checkpoints that are written while another one is being evaluated are skipped, except for the newest.
 
     Args:
-      evaluator: evaluates the weights that `restore` put in place.
+      evaluate: evaluates the weights that `restore` put in place, given their step.
       checkpoint_dir: the folder that training writes its checkpoints to; it need not exist yet. The prefix of one
         checkpoint stands for that one, which is evaluated once.
       restore: restores the checkpoint of the given path, returns its step; raises CheckpointError where it cannot.
@@ -57,7 +57,7 @@ def evaluate_continuously(
                 raise
             _logger.warning("%s was deleted before it could be evaluated: waiting for the next", path)
             continue
-        yield evaluator.evaluate(step)
+        yield evaluate(step)
         done += 1
         if (last_step is not None and step >= last_step) or done == max_evaluations:
             return

@@ -19,11 +19,11 @@ from efficientdet.evaluation.coco import (
     CATEGORY_METRIC_PREFIX,
     METRIC_NAMES,
     Backend,
-    Category,
     CocoEvaluation,
     ImageIds,
     coco_results,
 )
+from efficientdet.evaluation.metrics import Category
 from efficientdet.types import Detections, GroundTruth
 
 _CATEGORIES = [Category(1, "cat"), Category(3, "dog")]

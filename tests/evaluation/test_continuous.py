@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,13 +28,14 @@ class _Training:
         return self._manager.save(checkpoint_number=step)
 
 
-_EVALUATOR: Any = SimpleNamespace(evaluate=lambda step: step)  # an evaluation is told by its step
+def _evaluate(step: int) -> Any:
+    return step  # an evaluation is told by its step
 
 
 def test_each_new_checkpoint_is_evaluated_within_seconds(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     training.save(5)
-    evaluations = evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=20, last_step=9)
+    evaluations = evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=20, last_step=9)
     assert next(evaluations) == 5
     training.save(9)
     start = time.monotonic()
@@ -48,18 +48,18 @@ def test_only_the_newest_of_several_is_evaluated(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     for step in (1, 2, 3):
         training.save(step)
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=0)) == [3]
+    assert list(evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=0)) == [3]
 
 
 def test_it_ends_after_a_number_of_evaluations(tmp_path: Path) -> None:
     _Training(tmp_path).save(1)
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=60, max_evaluations=1)) == [1]
+    assert list(evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=60, max_evaluations=1)) == [1]
 
 
 def test_a_folder_without_checkpoints_times_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     with pytest.raises(CheckpointError, match=r"no checkpoint to evaluate in .*absent"):
-        list(evaluate_continuously(_EVALUATOR, tmp_path / "absent", checkpoint_step, timeout=0))
+        list(evaluate_continuously(_evaluate, tmp_path / "absent", checkpoint_step, timeout=0))
     assert "waiting for checkpoints in" in caplog.text
 
 
@@ -68,7 +68,7 @@ def test_a_prefix_stands_for_one_checkpoint(tmp_path: Path) -> None:
     prefix = training.save(4)
     training.save(5)
     for place in (prefix, f"{prefix}.index"):
-        assert list(evaluate_continuously(_EVALUATOR, place, checkpoint_step, timeout=60)) == [4]
+        assert list(evaluate_continuously(_evaluate, place, checkpoint_step, timeout=60)) == [4]
 
 
 def test_a_copy_without_tensorflows_list_is_evaluated(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_copy_without_tensorflows_list_is_evaluated(tmp_path: Path) -> None:
     for step in (9, 10):
         os.utime(training.save(step) + ".index", (0, 0))
     (tmp_path / "checkpoint").unlink()
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=0)) == [10]
+    assert list(evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=0)) == [10]
 
 
 def test_a_checkpoint_deleted_before_it_is_read_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +89,7 @@ def test_a_checkpoint_deleted_before_it_is_read_is_skipped(tmp_path: Path, caplo
                 training.save(step)
         return checkpoint_step(path)
 
-    assert list(evaluate_continuously(_EVALUATOR, tmp_path, restore, timeout=1)) == [3]
+    assert list(evaluate_continuously(_evaluate, tmp_path, restore, timeout=1)) == [3]
     assert "ckpt-1 was deleted before it could be evaluated" in caplog.text
 
 
@@ -97,4 +97,4 @@ def test_a_checkpoint_that_is_there_but_damaged_is_an_error(tmp_path: Path) -> N
     index = Path(_Training(tmp_path).save(1) + ".index")
     index.write_bytes(index.read_bytes()[:20])
     with pytest.raises(CheckpointError, match="ckpt-1"):
-        list(evaluate_continuously(_EVALUATOR, tmp_path, checkpoint_step, timeout=60))
+        list(evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=60))

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,123 +13,17 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from efficientdet.detector import Detector
 from efficientdet.errors import DataError
-from efficientdet.evaluation.coco import METRIC_NAMES, Category
-from efficientdet.evaluation.evaluator import EvaluationSettings, Evaluator
-from efficientdet.types import Batch, Detections, GroundTruth, Predictions, Targets
-
-_HEIGHT, _WIDTH = 32, 48
-_CATEGORIES = [Category(1, "cat"), Category(2, "dog")]
-_AP = METRIC_NAMES[0]
-_SETTINGS = EvaluationSettings(
-    num_visualizations=10,
-    min_score=0.5,
-    max_boxes=20,
-    per_category=False,
-    regularize=True,
-    write_detections=False,
-    write_summaries=True,
-)
-_MEAN_COLOUR = (100, 110, 120)
-
-
-class _Telegraph:
-    """A network that repeats the first six numbers of its input: a box, a class and a score."""
-
-    def __init__(self) -> None:
-        self.weight = tf.Variable(2.0)
-        self.variables = [self.weight]
-        self.traces = 0
-
-    def regularization_loss(self) -> tf.Tensor:
-        return 0.75 * self.weight
-
-    def __call__(self, inputs: tf.Tensor, training: bool) -> Predictions:
-        self.traces += 1
-        return Predictions(tf.reshape(inputs[:, 0, :2], [-1, 1, 6]), tf.zeros([tf.shape(inputs)[0], 1, 4]))
-
-
-def _read_message(predictions: Predictions, true_sizes: tf.Tensor) -> Detections:
-    message = predictions.class_logits[:, 0]
-    scores = message[:, 5:]
-    return Detections(
-        boxes=message[:, tf.newaxis, :4],
-        scores=scores,
-        classes=tf.cast(message[:, 4:5], tf.int32),
-        anchors=tf.zeros_like(scores, tf.int32),
-        count=tf.cast(scores[:, 0] > 0, tf.int32),
-    )
-
-
-class _Loss:
-    """Localisation: sum of the box weights; classification: sum of the scores; both over the normaliser."""
-
-    def num_matched(self, targets: Targets) -> tf.Tensor:
-        return tf.reduce_sum(targets.box_weights)
-
-    def normalizer(self, num_matched: tf.Tensor) -> tf.Tensor:
-        return tf.maximum(num_matched, 1.0)
-
-    def __call__(
-        self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        scores = tf.reduce_sum(predictions.class_logits[:, 0, 5])
-        return self.num_matched(targets) / normalizer, scores / normalizer
-
-
-def _dataset(batch_size: int = 2, box_weight: float = 0.0) -> tf.data.Dataset:
-    """Three pictures of 64 x 60 seen at 32 x 30 in a frame of 32 x 48, each with one object; the third is not found."""
-    truth = np.array([[10, 6, 42, 36], [0, 0, 64, 60], [8, 9, 40, 41]], np.float32)  # yxyx, pixels of the picture
-    in_picture = truth / np.array([64, 60, 64, 60], np.float32)
-    in_input = in_picture * np.array([1, 30 / _WIDTH, 1, 30 / _WIDTH], np.float32)
-    inputs = np.zeros([3, _HEIGHT, _WIDTH, 3], np.float32)
-    classes = np.array([0, 1, 1], np.int32)
-    for row in range(3):
-        inputs[row, 0, :2] = np.reshape([*in_picture[row], classes[row], [0.9, 0.6, 0.0][row]], [2, 3])
-    padded = np.stack([in_input, np.zeros_like(in_input)], axis=1)
-    flags = np.zeros([3, 2], bool)
-    batch = Batch(
-        inputs=inputs,
-        true_sizes=np.tile(np.array([32, 30], np.int32), [3, 1]),
-        original_sizes=np.tile(np.array([64, 60], np.int32), [3, 1]),
-        source_ids=np.array([b"17", b"b.jpg", b"4"]),
-        ground_truth=GroundTruth(
-            boxes=padded,
-            classes=np.stack([classes, np.zeros_like(classes)], axis=1),
-            weights=np.array([[1, 0]] * 3, np.float32),
-            is_crowd=flags,
-            is_difficult=flags,
-            areas=np.zeros([3, 2], np.float32),
-            count=np.ones(3, np.int32),
-        ),
-        targets=Targets(
-            classes=np.zeros([3, 1], np.int32),
-            class_weights=np.ones([3, 1], np.float32),
-            box_codes=np.zeros([3, 1, 4], np.float32),
-            box_weights=np.full([3, 1], box_weight, np.float32),
-        ),
-    )
-    return tf.data.Dataset.from_tensor_slices(batch).batch(batch_size)
-
-
-def _evaluator(
-    directory: Path,
-    *,
-    model: Callable[..., Predictions] | None = None,
-    dataset_fn: Callable[[], tf.data.Dataset] = _dataset,
-    **changes: Any,
-) -> Evaluator:
-    # A Batch is preprocessed already.
-    preprocess: Any = SimpleNamespace(to_pixels=lambda inputs: (inputs + _MEAN_COLOUR).astype(np.uint8))
-    detector = Detector(model or _Telegraph(), preprocess, _read_message, lambda predictions: (None, None))
-    return Evaluator(detector, _Loss(), dataset_fn, _CATEGORIES, directory, _SETTINGS._replace(**changes))
+from efficientdet.evaluation.coco import METRIC_NAMES
+from efficientdet.evaluation.pictures import PictureSettings
+from efficientdet.types import Predictions
+from tests.evaluation.telegraph import AP, MEAN_COLOUR, Telegraph, build, pictures
 
 
 def test_metrics_and_losses(tmp_path: Path) -> None:
-    evaluation = _evaluator(tmp_path).evaluate(step=40)
+    evaluation = build(tmp_path).evaluate(step=40)
     # Cat: found, AP 1. Dog: one of two found, 51 of 101 recall levels.
-    assert evaluation.metrics[_AP] == pytest.approx((1 + 51 / 101) / 2)
+    assert evaluation.metrics[AP] == pytest.approx((1 + 51 / 101) / 2)
     assert (evaluation.step, evaluation.images) == (40, 3)
     # Nothing is matched: the normaliser is 1. Batches of two and one: classification (.9 + .6) and 0.
     assert evaluation.losses.localization == 0.0
@@ -142,19 +33,19 @@ def test_metrics_and_losses(tmp_path: Path) -> None:
 
 
 def test_regularization_counts_only_where_training_counts_it(tmp_path: Path) -> None:
-    losses = _evaluator(tmp_path, regularize=False).evaluate(step=40).losses
+    losses = build(tmp_path, regularize=False).evaluate(step=40).losses
     assert losses.regularization == 0.0
     assert losses.total == pytest.approx(0.75)
 
 
 def test_losses_are_divided_by_the_matches_of_the_batch(tmp_path: Path) -> None:
-    evaluation = _evaluator(tmp_path, dataset_fn=lambda: _dataset(3, box_weight=2.0)).evaluate(0)
+    evaluation = build(tmp_path, dataset_fn=lambda: pictures(3, box_weight=2.0)).evaluate(0)
     assert evaluation.losses.localization == pytest.approx(1.0)
     assert evaluation.losses.classification == pytest.approx(1.5 / 6)
 
 
 def test_boxes_are_in_pixels_of_the_original_picture(tmp_path: Path) -> None:
-    _evaluator(tmp_path, write_detections=True).evaluate(step=3)
+    build(tmp_path, write_detections=True).evaluate(step=3)
     truth = json.loads((tmp_path / "step-3" / "ground_truth.json").read_text())
     assert [entry["bbox"] for entry in truth["annotations"]] == [[6, 10, 30, 32], [0, 0, 60, 64], [9, 8, 32, 32]]
     assert [(image["id"], image["file_name"]) for image in truth["images"]] == [(17, "17"), (1, "b.jpg"), (4, "4")]
@@ -166,8 +57,8 @@ def test_boxes_are_in_pixels_of_the_original_picture(tmp_path: Path) -> None:
 
 
 def test_each_evaluation_adds_a_line_and_sees_the_present_weights(tmp_path: Path) -> None:
-    model = _Telegraph()
-    evaluator = _evaluator(tmp_path, model=model)
+    model = Telegraph()
+    evaluator = build(tmp_path, model=model)
     evaluator.evaluate(10)
     traces = model.traces
     model.weight.assign(4.0)
@@ -181,56 +72,56 @@ def test_each_evaluation_adds_a_line_and_sees_the_present_weights(tmp_path: Path
 
 
 def test_metrics_per_category(tmp_path: Path) -> None:
-    evaluation = _evaluator(tmp_path, per_category=True).evaluate(0)
+    evaluation = build(tmp_path, per_category=True).evaluate(0)
     assert evaluation.metrics["DetectionBoxes_PerformanceByCategory/mAP/cat"] == pytest.approx(1.0)
     assert evaluation.metrics["DetectionBoxes_PerformanceByCategory/mAP/dog"] == pytest.approx(51 / 101)
 
 
 def test_an_empty_data_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no image"):
-        _evaluator(tmp_path, dataset_fn=lambda: _dataset().take(0)).evaluate(0)
+        build(tmp_path, dataset_fn=lambda: pictures().take(0)).evaluate(0)
     assert not (tmp_path / "metrics.jsonl").exists()
 
 
 def test_a_loss_that_is_not_finite_becomes_null(tmp_path: Path) -> None:
-    model = _Telegraph()
+    model = Telegraph()
     model.weight.assign(np.nan)
-    _evaluator(tmp_path, model=model).evaluate(0)
+    build(tmp_path, model=model).evaluate(0)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert "NaN" not in line
     assert json.loads(line)["Loss/total_loss"] is None
 
 
 def test_tensorboard_has_the_tags_of_tfod(tmp_path: Path) -> None:
-    _evaluator(tmp_path, num_visualizations=2).evaluate(7)
+    build(tmp_path, pictures=PictureSettings(num_pictures=2)).evaluate(7)
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
     events.Reload()
     losses = {f"Loss/{name}_loss" for name in ("localization", "classification", "regularization", "total")}
     assert set(events.Tags()["tensors"]) == {*METRIC_NAMES, *losses, "eval_side_by_side_0_0", "eval_side_by_side_1_0"}
-    (event,) = events.Tensors(_AP)
+    (event,) = events.Tensors(AP)
     assert event.step == 7
     assert tf.make_ndarray(event.tensor_proto) == pytest.approx((1 + 51 / 101) / 2)
 
 
 def test_without_summaries_only_the_line_is_written(tmp_path: Path) -> None:
-    _evaluator(tmp_path, write_summaries=False).evaluate(7)
+    build(tmp_path, write_summaries=False).evaluate(7)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
 def test_pictures_show_prediction_beside_truth_without_the_padding(tmp_path: Path) -> None:
-    _evaluator(tmp_path, num_visualizations=1).evaluate(7)
+    build(tmp_path, pictures=PictureSettings(num_pictures=1)).evaluate(7)
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0})
     events.Reload()
     width, height, content = tf.make_ndarray(events.Tensors("eval_side_by_side_0_0")[0].tensor_proto)[:3]
     picture = np.asarray(Image.open(io.BytesIO(content)))
     assert picture.shape == (int(height), int(width), 3)
     assert 2 * 600 < int(width) < 2 * 600 + 20  # 32 x 30, enlarged to 640 x 600, twice; and a gap
-    assert np.any(np.all(picture == _MEAN_COLOUR, axis=-1))  # an input of 0
+    assert np.any(np.all(picture == MEAN_COLOUR, axis=-1))  # an input of 0
 
 
 def test_a_step_that_is_evaluated_again_replaces_its_line(tmp_path: Path) -> None:
-    model = _Telegraph()
-    evaluator = _evaluator(tmp_path, model=model)
+    model = Telegraph()
+    evaluator = build(tmp_path, model=model)
     for step in (10, 20):
         evaluator.evaluate(step)
     model.weight.assign(4.0)
@@ -241,7 +132,7 @@ def test_a_step_that_is_evaluated_again_replaces_its_line(tmp_path: Path) -> Non
 
 def test_half_a_line_does_not_spoil_the_next(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 5}\n{"step": 10, "Det')
-    evaluator = _evaluator(tmp_path)
+    evaluator = build(tmp_path)
     evaluator.evaluate(10)
     evaluator.evaluate(10)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -251,7 +142,7 @@ def test_half_a_line_does_not_spoil_the_next(tmp_path: Path) -> None:
 
 def test_only_fetching_a_batch_is_blamed_on_the_data(tmp_path: Path) -> None:
     def broken() -> tf.data.Dataset:
-        return _dataset().map(lambda batch: (tf.debugging.assert_equal(1, tf.shape(batch.inputs)[0]), batch)[1])
+        return pictures().map(lambda batch: (tf.debugging.assert_equal(1, tf.shape(batch.inputs)[0]), batch)[1])
 
     def fail(inputs: tf.Tensor, training: bool) -> Predictions:
         raise tf.errors.InvalidArgumentError(None, None, "in the network")
@@ -260,7 +151,7 @@ def test_only_fetching_a_batch_is_blamed_on_the_data(tmp_path: Path) -> None:
         ({"dataset_fn": broken}, DataError, "record 3"),
         ({"model": fail}, tf.errors.InvalidArgumentError, "in the network"),
     ):
-        evaluator = _evaluator(tmp_path, **options)
+        evaluator = build(tmp_path, **options)
         evaluator._explain_error = lambda error: DataError("record 3")
         with pytest.raises(expected, match=message):
             evaluator.evaluate(0)
