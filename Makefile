@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_DIR ?= runs/quickstart
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-all lint types bench protos clean
+.PHONY: help quickstart test test-all lint types bench protos fields clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,10 +30,10 @@ quickstart: $(VENV)/run  ## Draw a small data set, train Lite0 on it, evaluate, 
 	$(BIN)/python scripts/quickstart.py --output_dir=$(RUN_DIR)
 
 test: $(VENV)/dev  ## The quick tests, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 test-all: $(VENV)/dev  ## Every test, the slow ones included
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 -m ""
 
 lint: $(VENV)/dev  ## ruff: style and formatting
 	$(BIN)/ruff check .
@@ -47,6 +47,9 @@ bench: $(VENV)/dev  ## Step, start, memory, inference, input and export, measure
 
 protos: $(VENV)/dev  ## Generate the messages again after an edit of efficientdet/protos/*.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. efficientdet/protos/*.proto
+
+fields: $(VENV)/dev  ## Write the table of all config fields, pipelines/FIELDS.md
+	$(BIN)/python -m efficientdet.cli.main config fields > pipelines/FIELDS.md
 
 clean:  ## Remove the virtual environment, caches and quickstart runs
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage runs build *.egg-info

@@ -42,6 +42,8 @@ EXTRAS = {
     "dev": [
         "pytest>=8,<10",
         "pytest-cov>=5,<8",
+        # The tests are thousands of small graphs to trace, on one core each.
+        "pytest-xdist>=3.6,<4",
         "hypothesis>=6.100,<7",
         # Their sample photographs, which packaged ImageNet weights have to recognise. 0.26 carries them in its wheel.
         "scikit-learn>=1.5,<2",

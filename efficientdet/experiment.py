@@ -14,13 +14,16 @@ import tensorflow as tf
 
 from efficientdet import model_directory
 from efficientdet.atomic_write import replace_atomically
+from efficientdet.builders.anchors import build_anchors
 from efficientdet.builders.conventions import copy_label_map
 from efficientdet.builders.detector import build_detector
-from efficientdet.builders.evaluation import build_categories, build_evaluation_settings, max_eval_images
-from efficientdet.builders.input import build_eval_input, build_label_map, build_preprocessor, build_train_input
-from efficientdet.builders.losses import build_loss, build_target_assigner
-from efficientdet.builders.model import build_anchors, build_model
+from efficientdet.builders.evaluation import build_eval_inputs, build_evaluators
+from efficientdet.builders.input import build_label_map, build_preprocessor, build_train_input
+from efficientdet.builders.losses import build_loss
+from efficientdet.builders.model import build_model
 from efficientdet.builders.optimizer import build_optimizer
+from efficientdet.builders.targets import build_target_assigner
+from efficientdet.builders.trainer import build_trainer
 from efficientdet.builders.weights import load_start_weights, restore_for_inference, single_source
 from efficientdet.config import PipelineConfig, write_config
 from efficientdet.data.pipeline import InputPipeline
@@ -28,9 +31,9 @@ from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
 from efficientdet.evaluation.continuous import evaluate_continuously
-from efficientdet.evaluation.evaluator import Evaluator
+from efficientdet.evaluation.evaluator import Evaluation, evaluate_all
 from efficientdet.export.saved_model import export_saved_model
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.ops.targets import TargetAssigner
 from efficientdet.training import checkpoints as checkpoint_files
 from efficientdet.training import distribution
@@ -39,7 +42,7 @@ from efficientdet.training.loop import Intervals, run_training
 from efficientdet.training.plan import TrainingPlan
 from efficientdet.training.progress import Progress
 from efficientdet.training.summaries import TrainingSummaries
-from efficientdet.training.trainer import Trainer, TrainerSettings
+from efficientdet.training.trainer import Trainer
 from efficientdet.types import Batch
 from efficientdet.visualization import draw_batch
 from efficientdet.weights.report import REPORT_NAME
@@ -81,7 +84,7 @@ class Experiment:
         """From the truth of one picture to targets."""
         return build_target_assigner(self.config, self.anchors)
 
-    def detector(self, model: EfficientDet) -> Detector:
+    def detector(self, model: DetectionModel) -> Detector:
         """Puts the config's pre- and post-processing around a network."""
         return build_detector(self.config, model, preprocessor=self.preprocessor, anchors=self.anchors)
 
@@ -105,7 +108,7 @@ class Experiment:
           save_detections: write each evaluation's detections as COCO results JSON.
 
         Returns:
-          The metrics of the last evaluation; None where the config has no evaluation data.
+          The metrics of the last evaluation, on the first reader's data; None where the config has no evaluation data.
         """
         model_dir = self._require_model_dir()
         resuming = checkpoint_files.has_checkpoints(model_dir)
@@ -155,25 +158,18 @@ class Experiment:
         train = self.config.proto.train_config
         with strategy.scope():
             model = build_model(self.config, seed=train.seed)
-            optimizer = build_optimizer(self.config)
+            optimizer = build_optimizer(self.config, model)
         if with_start_weights:
             labels = build_label_map(self.config, "train_input_reader").names_by_row
             report_path = None if self.model_dir is None else self.model_dir / REPORT_NAME
             load_start_weights(self.config, model, labels=labels, report_path=report_path)
-        return Trainer(
+        return build_trainer(
+            self.config,
             model=model,
-            loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
             optimizer=optimizer,
-            dataset_fn=data.train_dataset,
-            explain_error=data.explain,
+            loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
+            data=data,
             strategy=strategy,
-            seed=train.seed,
-            settings=TrainerSettings(
-                clip_tensor_norm=train.gradient_clipping_by_tensor_norm,
-                clip_norm=train.gradient_clipping_by_norm,
-                average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
-                regularize=train.add_regularization_loss,
-            ),
         )
 
     def evaluate_continuously(
@@ -187,7 +183,7 @@ class Experiment:
           save_detections: write each evaluation's detections as COCO results JSON.
         """
         model = build_model(self.config)
-        evaluator = self._evaluator(self.detector(model), save_detections)
+        evaluate = self._evaluation(self.detector(model), save_detections)
 
         def restore(path: str) -> int:
             restore_for_inference(self.config, model, path)
@@ -196,18 +192,18 @@ class Experiment:
         if source := single_source(checkpoint_dir):
             report = restore_for_inference(self.config, model, source)
             replace_atomically(self._require_model_dir() / "eval" / REPORT_NAME, report.details())
-            evaluator.evaluate(checkpoint_files.checkpoint_step(source))
+            evaluate(checkpoint_files.checkpoint_step(source))
             return
         train = self.config.proto.train_config
         for _ in evaluate_continuously(
-            evaluator,
+            evaluate,
             checkpoint_dir,
             restore,
             timeout=timeout,
             last_step=train.num_steps or None,
             max_evaluations=self.config.proto.eval_config.max_evals or None,
         ):
-            pass  # each is written and logged by the evaluator
+            pass  # each is written and logged by its evaluator
 
     def export(self, *, checkpoint: str | Path, output_directory: str | Path, input_type: str = "image_tensor") -> Path:
         """Exports a checkpoint as a SavedModel, with the checkpoint, config, label map and restore report beside it.
@@ -239,19 +235,18 @@ class Experiment:
             raise UsageError("a model_dir is needed, to keep checkpoints, summaries and metrics in")
         return self.model_dir
 
-    def _evaluator(self, detector: Detector, save_detections: bool) -> Evaluator:
-        data = build_eval_input(self.config, self.preprocessor, self.assigner)
-        return Evaluator(
+    def _evaluation(self, detector: Detector, save_detections: bool) -> Callable[[int], Evaluation]:
+        """Evaluates on the data of every reader, at a step; returns the first one's evaluation."""
+        evaluators = build_evaluators(
+            self.config,
             detector,
-            build_loss(self.config, self.anchors, self.preprocessor.input_size),
-            functools.partial(data.eval_dataset, max_examples=max_eval_images(self.config)),
-            build_categories(build_label_map(self.config, "eval_input_reader[0]")),
-            self._require_model_dir() / "eval",
-            build_evaluation_settings(
-                self.config, write_detections=save_detections, write_summaries=self._record_summaries
-            ),
-            explain_error=data.explain,
+            inputs=build_eval_inputs(self.config, self.preprocessor, self.assigner),
+            loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
+            directory=self._require_model_dir() / "eval",
+            write_detections=save_detections,
+            write_summaries=self._record_summaries,
         )
+        return functools.partial(evaluate_all, evaluators)
 
     def _evaluation_in_training(
         self, trainer: Trainer, save_detections: bool
@@ -259,12 +254,12 @@ class Experiment:
         if not self.config.proto.eval_input_reader:
             _logger.info("the config has no eval_input_reader: nothing is evaluated")
             return None
-        evaluator = self._evaluator(self.detector(trainer.model), save_detections)
+        evaluate_readers = self._evaluation(self.detector(trainer.model), save_detections)
         weights = trainer.averaged_weights if self._evaluates_averages else nullcontext
 
         def evaluate(step: int) -> Mapping[str, float]:
             with weights():
-                return evaluator.evaluate(step).metrics
+                return evaluate_readers(step).metrics
 
         return evaluate
 

@@ -5,6 +5,7 @@ Letters in shapes, everywhere in this package:
   B  images in a batch              H, W  height and width of the network's input
   A  anchors over all levels        h, w  height and width of one picture
   C  classes (without background)   N     boxes of one picture
+  S  class slots: C, or 1 + C where the network has one for the background, which is the first
   K  detections kept                M     rows that ground truth is padded to
 
 Boxes are float32 [..., 4] as (ymin, xmin, ymax, xmax). Classes are 0-based rows (label-map id - 1); ids appear only
@@ -78,7 +79,7 @@ class Batch(NamedTuple):
 class Predictions(NamedTuple):
     """What the network says, before any decision."""
 
-    class_logits: tf.Tensor  # float32 [B, A, C]
+    class_logits: tf.Tensor  # float32 [B, A, S]
     box_codes: tf.Tensor  # float32 [B, A, 4], (ty, tx, th, tw)
 
 

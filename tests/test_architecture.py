@@ -20,6 +20,7 @@ _FLOORS = [
     {"overrides", "field_verdicts"},
     {"config_checks"},
     {"config"},
+    {"field_accounts"},
     {"modeling", "data", "losses", "visualization"},
     {"detector"},
     {"evaluation", "export", "weights"},
@@ -31,7 +32,7 @@ _FLOORS = [
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
 _CONFIG_ROOMS = {
     "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks",
-    "config",
+    "config", "field_accounts",
 }  # fmt: skip
 _MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "conversion", "cli"}
 _LABEL_MAP_PROTO = "efficientdet.protos.string_int_label_map_pb2"

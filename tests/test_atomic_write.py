@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Text files that are replaced as a whole or not at all."""
+"""Files that are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def test_text_is_replaced_as_a_whole(tmp_path: Path) -> None:
     replace_atomically(tmp_path / "new" / "x.txt", "zwölf")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.txt"]
     assert (tmp_path / "new" / "x.txt").read_bytes() == "zwölf".encode()
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    replace_atomically(tmp_path / "x.bin", b"\r\n\xff")
+    assert (tmp_path / "x.bin").read_bytes() == b"\r\n\xff"
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

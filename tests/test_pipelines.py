@@ -8,14 +8,17 @@ import re
 from pathlib import Path
 
 import pytest
+import tf_keras as keras
 from google.protobuf.message import Message
 
 from efficientdet import field_paths
+from efficientdet.builders.anchors import build_anchors
 from efficientdet.builders.input import build_preprocessor
-from efficientdet.builders.losses import build_loss, build_target_assigner
-from efficientdet.builders.model import build_anchors, build_model
+from efficientdet.builders.losses import build_loss
+from efficientdet.builders.model import build_model
 from efficientdet.builders.optimizer import build_optimizer
 from efficientdet.builders.postprocessing import build_postprocess_settings
+from efficientdet.builders.targets import build_target_assigner
 from efficientdet.config import PipelineConfig, load_config, validate
 from efficientdet.modeling.efficientdet import build_published
 from efficientdet.modeling.scaling import AUTOML_MODELS, MODELS, ModelSize
@@ -85,7 +88,8 @@ def _size(stem: str) -> ModelSize:
 
 
 def test_every_config_is_one_of_these() -> None:
-    examples = {"efficientdet_lite0_bccd", "efficientdet_lite0_shapes"}
+    bccd = "efficientdet_lite0_bccd"
+    examples = {bccd, f"{bccd}_slim", f"{bccd}_adamw", "efficientdet_lite0_shapes", "ssd300_vgg16_voc"}
     assert {path.stem for path in _PIPELINES.glob("*.config")} == examples | {f"{stem}_coco" for stem in _PUBLISHED}
 
 
@@ -217,4 +221,52 @@ def test_what_is_around_the_model_can_be_built(stem: str) -> None:
     assert build_target_assigner(config, anchors).num_anchors == len(anchors)
     assert build_loss(config, anchors, input_size).normalize_by_matches
     assert build_postprocess_settings(config, input_size).nms.max_total_detections == 100
-    assert float(build_optimizer(config).learning_rate(0)) > 0
+    assert float(build_optimizer(config, keras.Model()).learning_rate(0)) > 0
+
+
+def _ssd300() -> PipelineConfig:
+    return load_config(_PIPELINES / "ssd300_vgg16_voc.config")
+
+
+def test_ssd300s_boxes_and_what_is_around_its_model() -> None:
+    config = _ssd300()
+    input_size = build_preprocessor(config).input_size
+    assert input_size == (300, 300)
+    anchors = build_anchors(config, input_size)
+    # Of the paper, section 3.1: four boxes in a cell of conv4_3, conv10_2 and conv11_2, six in the others.
+    assert len(anchors) == 4 * (38**2 + 3**2 + 1) + 6 * (19**2 + 10**2 + 5**2) == 8732
+    # The first cell of conv4_3 is 300 / 38 pixels wide; its square boxes measure 30 and sqrt(30 * 60) pixels.
+    center = 150 / 38
+    for number, side in ((0, 30), (3, math.sqrt(1800))):
+        corners = [center - side / 2, center - side / 2, center + side / 2, center + side / 2]
+        assert anchors[number] * 300 == pytest.approx(corners, rel=1e-5)
+    assert build_target_assigner(config, anchors).num_anchors == 8732
+    assert build_loss(config, anchors, input_size).normalize_by_matches
+    settings = build_postprocess_settings(config, input_size)
+    assert (settings.nms.iou_threshold, settings.nms.score_threshold) == pytest.approx((0.45, 0.01))
+    assert settings.nms.max_total_detections == 200
+
+
+def test_ssd300s_schedule() -> None:
+    config = _ssd300()
+    rate = build_optimizer(config, keras.Model()).learning_rate
+    steps = {0: 1e-3, 79_999: 1e-3, 80_000: 1e-4, 99_999: 1e-4, 100_000: 1e-5, 119_999: 1e-5}
+    assert {step: float(rate(step)) for step in steps} == pytest.approx(steps)
+    train = config.proto.train_config
+    assert (
+        f"{train.num_steps:,} steps of {train.batch_size} = 3.84 M images = 232 epochs of 16,551"
+        in (_PIPELINES / "ssd300_vgg16_voc.config").read_text()
+    )
+    assert train.num_steps * train.batch_size == 3_840_000
+    assert round(3_840_000 / (5_011 + 11_540)) == 232  # pictures of both trainval sets
+
+
+def test_ssd300s_header() -> None:
+    path = _PIPELINES / "ssd300_vgg16_voc.config"
+    header = path.read_text().split("\n\n")[0]
+    for entry in ("expected", "measured", "hardware", "length", "train", "backbone", "data"):
+        assert re.search(rf"^#   {entry:10} \S", header, re.MULTILINE), entry
+    train = (
+        f"python scripts/model_main.py --pipeline_config_path pipelines/{path.name} --model_dir runs/{path.stem}/train"
+    )
+    assert f"#   train      {train}\n" in header

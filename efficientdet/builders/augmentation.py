@@ -7,10 +7,23 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from efficientdet.data.augmentations import color, corruption, crops, geometry, pads, ssd, truth
+from efficientdet.data.augmentation_chain import Augmentation
+from efficientdet.data.augmentations import (
+    color,
+    corruption,
+    crops,
+    geometry,
+    grid_mask,
+    min_iou_crop,
+    mixing,
+    pads,
+    policies,
+    ssd,
+    truth,
+)
 from efficientdet.data.augmentations.crops import Crop, Padding
+from efficientdet.data.augmentations.mixing import Mixing
 from efficientdet.data.augmentations.windows import BLACK
-from efficientdet.data.pipeline import Augmentation
 from efficientdet.protos import preprocessor_pb2
 
 _Jitter = preprocessor_pb2.RandomJitterBoxes
@@ -158,7 +171,54 @@ def _color(values: Sequence[float]) -> pads.Color | None:
     return red, green, blue
 
 
-AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
+def _grid_mask(message: preprocessor_pb2.RandomGridMask) -> Augmentation:
+    return functools.partial(
+        grid_mask.random_grid_mask,
+        probability=message.probability,
+        min_period=message.min_period,
+        max_period=message.max_period,
+        ratio=message.ratio,
+        max_rotation=message.max_rotation,
+        color=_color(message.color) or BLACK,
+    )
+
+
+def _min_iou_crop(message: preprocessor_pb2.RandomMinIouCrop) -> Augmentation:
+    return functools.partial(
+        min_iou_crop.random_min_iou_crop,
+        min_ious=tuple(message.min_ious) or min_iou_crop.SSD_MIN_IOUS,
+        scales=(message.min_scale, message.max_scale),
+        aspect_ratios=(message.min_aspect_ratio, message.max_aspect_ratio),
+        max_attempts=message.max_attempts,
+    )
+
+
+def _zoom_out(message: preprocessor_pb2.RandomZoomOut) -> Augmentation:
+    return functools.partial(
+        pads.random_zoom_out,
+        probability=message.probability,
+        max_ratio=message.max_ratio,
+        color=_color(message.color),
+    )
+
+
+def _photometric_distort(message: preprocessor_pb2.RandomPhotometricDistort) -> Augmentation:
+    return functools.partial(
+        color.random_photometric_distort,
+        probability=message.probability,
+        max_brightness_delta=message.max_brightness_delta,
+        contrast=(message.min_contrast, message.max_contrast),
+        saturation=(message.min_saturation, message.max_saturation),
+        max_hue_delta=message.max_hue_delta,
+    )
+
+
+def _mixes(num_partners: int, build: Callable[[Any], Callable[..., Any]]) -> Callable[[Any], Mixing]:
+    """A builder for an operation that takes so many other pictures besides."""
+    return lambda message: Mixing(build(message), num_partners)
+
+
+AUGMENTATIONS: dict[str, Callable[[Any], Augmentation | Mixing]] = {
     "random_horizontal_flip": _takes(geometry.random_horizontal_flip, "probability"),
     "random_vertical_flip": _takes(geometry.random_vertical_flip, "probability"),
     "random_rotation90": _takes(geometry.random_rotation90, "probability"),
@@ -214,15 +274,26 @@ AUGMENTATIONS: dict[str, Callable[[Any], Augmentation]] = {
     "random_square_crop_by_scale": _takes(
         crops.random_square_crop_by_scale, "max_border", "scale_min", "scale_max", "num_scales"
     ),
+    "autoaugment_image": _takes(policies.autoaugment_image, policy="policy_name"),
+    "rand_augment_image": _takes(policies.rand_augment_image, "num_layers", "magnitude"),
     "ssd_random_crop": _ssd_crop,
     "ssd_random_crop_pad": _ssd_crop_pad,
     "ssd_random_crop_fixed_aspect_ratio": _ssd_crop_fixed,
     "ssd_random_crop_pad_fixed_aspect_ratio": _ssd_crop_pad_fixed,
+    "random_grid_mask": _grid_mask,
+    "random_min_iou_crop": _min_iou_crop,
+    "random_zoom_out": _zoom_out,
+    "random_photometric_distort": _photometric_distort,
+    "random_mix_up": _mixes(1, _takes(mixing.random_mix_up, "probability", "alpha")),
+    "random_mosaic": _mixes(
+        3,
+        _takes(mixing.random_mosaic, "probability", "output_size", "min_center", "max_center", "min_box_share"),
+    ),
 }
 """Field of PreprocessingStep -> builder."""
 
 
-def build_augmentations(steps: Sequence[preprocessor_pb2.PreprocessingStep]) -> list[Augmentation]:
+def build_augmentations(steps: Sequence[preprocessor_pb2.PreprocessingStep]) -> list[Augmentation | Mixing]:
     """Builds augmentations, in the order given."""
     kinds = [step.WhichOneof("preprocessing_step") for step in steps]
     return [AUGMENTATIONS[kind](getattr(step, kind)) for kind, step in zip(kinds, steps, strict=True)]

@@ -1,9 +1,11 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Which alternative of a `oneof` a config has taken."""
+"""What a config says in places: which alternative of a `oneof` it has taken, and which number it has written."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from efficientdet.config import PipelineConfig
 
@@ -29,3 +31,8 @@ def choice(config: PipelineConfig, path: str) -> tuple[str, Any]:
     if name is None:
         raise config.error(path, f"must hold one of {', '.join(field.name for field in oneof.fields)}")
     return name, getattr(message, name)
+
+
+def as_written(value: float) -> float:
+    """The double nearest to what a text says for a field of single precision: 0.2, where that has 0.20000000298."""
+    return float(str(np.float32(value)))

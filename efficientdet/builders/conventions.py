@@ -13,12 +13,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from efficientdet.builders.losses import build_box_scales
-from efficientdet.builders.model import ANCHOR_ORDERS, ENDPOINTS
+from efficientdet.builders.anchors import ANCHOR_ORDERS
+from efficientdet.builders.extractors import ENDPOINTS
+from efficientdet.builders.targets import build_box_coder
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.data.label_map import read_label_map, write_label_map
 from efficientdet.errors import ConfigError
-from efficientdet.weights.layout import Conventions, WeightFile
+from efficientdet.ops.box_coder import CODE_SIZE, BoxCoder, BoxScales, MeanStddevCoder
+from efficientdet.weights.layout import BoxCodes, Conventions, WeightFile
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ _logger = logging.getLogger(__name__)
 _CONFIG_NAMES = ("pipeline.resolved.config", "pipeline.config")
 # A copy of the label map that training used: its own may have changed since.
 LABEL_MAP_COPY = "pipeline.label_map.pbtxt"
+_MULTISCALE = "multiscale_anchor_generator"
 _SAVED_MODEL_VARIABLES = Path("variables", "variables")
 
 
@@ -40,13 +43,26 @@ def model_conventions(
       why_unlabelled: the reason, if it is not.
     """
     ssd = config.proto.model.ssd
+    scales, codes = _box_codes(build_box_coder(config))
+    multiscale = ssd.anchor_generator.multiscale_anchor_generator
     return Conventions(
-        ENDPOINTS[ssd.feature_extractor.endpoints],
-        ANCHOR_ORDERS[ssd.anchor_generator.multiscale_anchor_generator.anchor_order],
-        build_box_scales(ssd.box_coder),
+        ENDPOINTS[ssd.feature_extractor.endpoints] if ssd.feature_extractor.HasField("endpoints") else None,
+        ANCHOR_ORDERS[multiscale.anchor_order] if ssd.anchor_generator.HasField(_MULTISCALE) else None,
+        scales,
         labels,
         why_unlabelled,
+        box_codes=codes,
+        background=ssd.add_background_class,
     )
+
+
+def _box_codes(coder: BoxCoder) -> tuple[BoxScales, BoxCodes]:
+    """The multipliers of a coder's codes, and what they are multiples of."""
+    if isinstance(coder, BoxScales):
+        return coder, "centers and sizes"
+    if isinstance(coder, MeanStddevCoder):
+        return BoxScales(*[1 / coder.stddev] * CODE_SIZE), "corners"
+    raise TypeError(f"{type(coder).__name__} is no coder whose codes can be compared with those of a file")
 
 
 def source_conventions(

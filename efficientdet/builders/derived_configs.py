@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from efficientdet.config import PipelineConfig
-from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 
 # What described the file that was converted, and says nothing of the result.
 _ON_THE_SOURCE = (
@@ -26,11 +24,10 @@ def converted_config(config: PipelineConfig, checkpoint: Path, restore_type: str
       checkpoint: the prefix of the result.
       restore_type: which of them a training starts from.
     """
-    proto = TrainEvalPipelineConfig()
-    proto.CopyFrom(config.proto)
-    train = proto.train_config
+    converted = config.copy()
+    train = converted.proto.train_config
     for field in _ON_THE_SOURCE:
         train.ClearField(field)
     train.fine_tune_checkpoint = str(checkpoint)
     train.fine_tune_checkpoint_type = restore_type
-    return dataclasses.replace(config, proto=proto)
+    return converted

@@ -10,14 +10,13 @@ from efficientdet.builders.postprocessing import build_postprocess_settings
 from efficientdet.config import PipelineConfig
 from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
-from efficientdet.modeling.efficientdet import EfficientDet
-from efficientdet.ops import box_coder
-from efficientdet.ops.postprocess import class_scores, decode_detections
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.ops.postprocess import decode_detections, slot_scores
 from efficientdet.types import Detections, Predictions
 
 
 def build_detector(
-    config: PipelineConfig, model: EfficientDet, *, preprocessor: Preprocessor, anchors: np.ndarray
+    config: PipelineConfig, model: DetectionModel, *, preprocessor: Preprocessor, anchors: np.ndarray
 ) -> Detector:
     """Builds a detector around a network.
 
@@ -36,7 +35,7 @@ def build_detector(
         return decode_detections(predictions, anchors, true_sizes, settings)
 
     def decode(predictions: Predictions) -> tuple[tf.Tensor, tf.Tensor]:
-        boxes = box_coder.decode(predictions.box_codes, anchors, settings.box_scales)
-        return boxes, class_scores(predictions.class_logits, settings)
+        boxes = settings.box_coder.decode(predictions.box_codes, anchors)
+        return boxes, slot_scores(predictions.class_logits, settings)
 
     return Detector(model, preprocessor, postprocess, decode)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,19 @@ from efficientdet.builders.choice import choice
 from efficientdet.config import PipelineConfig
 from efficientdet.data.files import resolve_files
 from efficientdet.data.label_map import LabelMap, read_label_map
-from efficientdet.data.pipeline import Assigner, InputPipeline, ReaderSettings
-from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor
+from efficientdet.data.pipeline import Assigner, InputPipeline
+from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, ResizeMethod
+from efficientdet.data.record_order import ReaderSettings, Source
 from efficientdet.data.records import RecordParser
 from efficientdet.errors import ConfigError, DataError
 from efficientdet.protos import image_resizer_pb2, input_reader_pb2
+
+RESIZE_METHODS: dict[int, ResizeMethod] = {
+    image_resizer_pb2.BILINEAR: "bilinear",
+    image_resizer_pb2.NEAREST_NEIGHBOR: "nearest",
+    image_resizer_pb2.BICUBIC: "bicubic",
+    image_resizer_pb2.AREA: "area",
+}
 
 
 def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
@@ -26,11 +35,19 @@ def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> Kee
         (red, green, blue),
         half_pixel_centers=message.half_pixel_centers,
         truncate_size=message.truncate_size,
+        method=RESIZE_METHODS[message.resize_method],
+        grayscale=message.convert_to_grayscale,
     )
 
 
 def _fixed_shape(message: image_resizer_pb2.FixedShapeResizer) -> FixedShape:
-    return FixedShape(message.height, message.width, half_pixel_centers=message.half_pixel_centers)
+    return FixedShape(
+        message.height,
+        message.width,
+        half_pixel_centers=message.half_pixel_centers,
+        method=RESIZE_METHODS[message.resize_method],
+        grayscale=message.convert_to_grayscale,
+    )
 
 
 RESIZERS: dict[str, Callable[[Any], KeepAspectRatio | FixedShape]] = {
@@ -56,7 +73,7 @@ def build_label_map(config: PipelineConfig, reader: str) -> LabelMap:
 
     Args:
       config: resolved.
-      reader: "train_input_reader" or "eval_input_reader[0]".
+      reader: "train_input_reader" or "eval_input_reader[i]".
 
     Raises:
       ConfigError: it cannot be read, or has ids above `num_classes`.
@@ -88,8 +105,16 @@ def build_train_input(config: PipelineConfig, preprocessor: Preprocessor, assign
     )
 
 
-def build_eval_input(config: PipelineConfig, preprocessor: Preprocessor, assigner: Assigner) -> InputPipeline:
+def build_eval_input(
+    config: PipelineConfig, preprocessor: Preprocessor, assigner: Assigner, *, reader: int = 0
+) -> InputPipeline:
     """Builds the input of evaluation: each record once, in order, without augmentation.
+
+    Args:
+      config: resolved.
+      preprocessor: brings pictures into the network's input.
+      assigner: gives each anchor its targets.
+      reader: which of `eval_input_reader`.
 
     Raises:
       ConfigError: the label map does not fit.
@@ -97,7 +122,7 @@ def build_eval_input(config: PipelineConfig, preprocessor: Preprocessor, assigne
     """
     return _build(
         config,
-        "eval_input_reader[0]",
+        f"eval_input_reader[{reader}]",
         preprocessor=preprocessor,
         assign_targets=assigner,
         batch_size=config.proto.eval_config.batch_size,
@@ -106,23 +131,29 @@ def build_eval_input(config: PipelineConfig, preprocessor: Preprocessor, assigne
 
 def _build(config: PipelineConfig, path: str, **parts: Any) -> InputPipeline:
     reader = _reader(config, path)
+    patterns = list(reader.tf_record_input_reader.input_path)
+    weights = reader.sample_from_datasets_weights if path == "train_input_reader" else ()
     try:
-        files = resolve_files(list(reader.tf_record_input_reader.input_path))
+        groups = [resolve_files([pattern]) for pattern in patterns] if weights else [resolve_files(patterns)]
     except DataError as error:
         raise DataError(f"{config.where(f'{path}.tf_record_input_reader.input_path')}: {error}") from None
+    files = list(dict.fromkeys(itertools.chain(*groups)))
+    sources = tuple(Source(tuple(group), weight) for group, weight in zip(groups, weights, strict=False))
     parse = RecordParser(
         build_label_map(config, path),
         num_classes=config.proto.model.ssd.num_classes,
         use_display_name=reader.use_display_name,
     )
-    return InputPipeline(files, parse=parse, settings=_settings(reader), **parts)
+    return InputPipeline(files, parse=parse, settings=_settings(reader, sources), **parts)
 
 
 def _reader(config: PipelineConfig, path: str) -> input_reader_pb2.InputReader:
-    return config.proto.train_input_reader if path == "train_input_reader" else config.proto.eval_input_reader[0]
+    if path == "train_input_reader":
+        return config.proto.train_input_reader
+    return config.proto.eval_input_reader[int(path.removeprefix("eval_input_reader[").removesuffix("]"))]
 
 
-def _settings(reader: input_reader_pb2.InputReader) -> ReaderSettings:
+def _settings(reader: input_reader_pb2.InputReader, sources: tuple[Source, ...]) -> ReaderSettings:
     return ReaderSettings(
         shuffle=reader.shuffle,
         shuffle_buffer_size=reader.shuffle_buffer_size,
@@ -134,4 +165,5 @@ def _settings(reader: input_reader_pb2.InputReader) -> ReaderSettings:
         num_prefetch_batches=reader.num_prefetch_batches,
         max_number_of_boxes=reader.max_number_of_boxes,
         skip_crowd=reader.skip_crowd,
+        sources=sources,
     )

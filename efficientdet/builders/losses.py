@@ -1,21 +1,39 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Builds the losses and the target assigner from `model.ssd`."""
+"""Builds the losses from `model.ssd`."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from efficientdet.builders.choice import choice
-from efficientdet.builders.input import build_resizer
+from efficientdet.builders.targets import build_box_coder
 from efficientdet.config import PipelineConfig
-from efficientdet.losses import BoxMask, DetectionLoss, FocalLoss, IouLoss, NormalizerRule, SmoothL1Loss
-from efficientdet.ops.box_coder import BoxScales
+from efficientdet.losses import (
+    Background,
+    BootstrappedSigmoidLoss,
+    BoxMask,
+    ClassificationLoss,
+    DetectionLoss,
+    FocalLoss,
+    HardExampleMiner,
+    IouLoss,
+    L1Loss,
+    L2Loss,
+    LocalizationLoss,
+    LogitsSoftmaxLoss,
+    MinedLoss,
+    NormalizerRule,
+    SigmoidLoss,
+    SmoothL1Loss,
+    SoftmaxLoss,
+)
+from efficientdet.ops.box_coder import BoxCoder, BoxScales
 from efficientdet.ops.iou_losses import IouKind
-from efficientdet.ops.targets import TargetAssigner
-from efficientdet.protos import box_coder_pb2, losses_pb2, ssd_pb2
+from efficientdet.protos import losses_pb2, ssd_pb2
 
 MASKS: dict[int, BoxMask] = {
     losses_pb2.WeightedSmoothL1LocalizationLoss.MATCHED_ANCHORS: "matched_anchors",
@@ -31,18 +49,56 @@ IOU_KINDS: dict[int, IouKind] = {
     losses_pb2.IouLoss.DIOU: "diou",
     losses_pb2.IouLoss.CIOU: "ciou",
 }
+MINED_LOSSES: dict[int, MinedLoss] = {
+    losses_pb2.HardExampleMiner.BOTH: "both",
+    losses_pb2.HardExampleMiner.CLASSIFICATION: "classification",
+    losses_pb2.HardExampleMiner.LOCALIZATION: "localization",
+}
+
+_ByOverlap = Callable[[IouKind], IouLoss]
+
+
+def _sigmoid(message: losses_pb2.WeightedSigmoidClassificationLoss) -> SigmoidLoss:
+    return SigmoidLoss(label_smoothing=message.label_smoothing)
 
 
 def _focal(message: losses_pb2.SigmoidFocalClassificationLoss) -> FocalLoss:
     return FocalLoss(alpha=message.alpha, gamma=message.gamma, label_smoothing=message.label_smoothing)
 
 
-def _smooth_l1(message: losses_pb2.WeightedSmoothL1LocalizationLoss) -> SmoothL1Loss:
+def _bootstrapped(message: losses_pb2.BootstrappedSigmoidClassificationLoss) -> BootstrappedSigmoidLoss:
+    return BootstrappedSigmoidLoss(alpha=message.alpha, hard=message.hard_bootstrap)
+
+
+def _softmax(message: losses_pb2.WeightedSoftmaxClassificationLoss) -> SoftmaxLoss:
+    return SoftmaxLoss(logit_scale=message.logit_scale, label_smoothing=message.label_smoothing)
+
+
+def _logits_softmax(message: losses_pb2.WeightedSoftmaxClassificationAgainstLogitsLoss) -> LogitsSoftmaxLoss:
+    return LogitsSoftmaxLoss(logit_scale=message.logit_scale)
+
+
+def _smooth_l1(message: losses_pb2.WeightedSmoothL1LocalizationLoss, _: _ByOverlap) -> SmoothL1Loss:
     return SmoothL1Loss(delta=message.delta, mask=MASKS[message.mask])
 
 
-CLASSIFICATION_LOSSES: dict[str, Callable[[Any], FocalLoss]] = {"weighted_sigmoid_focal": _focal}
-LOCALIZATION_LOSSES: dict[str, Callable[[Any], SmoothL1Loss]] = {"weighted_smooth_l1": _smooth_l1}
+CLASSIFICATION_LOSSES: dict[str, Callable[[Any], ClassificationLoss]] = {
+    "weighted_sigmoid": _sigmoid,
+    "weighted_sigmoid_focal": _focal,
+    "bootstrapped_sigmoid": _bootstrapped,
+    "weighted_softmax": _softmax,
+    "weighted_logits_softmax": _logits_softmax,
+}
+# TFOD compares overlaps of the codes themselves, as if they were corners; here they are decoded first.
+LOCALIZATION_LOSSES: dict[str, Callable[[Any, _ByOverlap], LocalizationLoss]] = {
+    "weighted_smooth_l1": _smooth_l1,
+    "weighted_l2": lambda message, by_overlap: L2Loss(),
+    "l1_localization_loss": lambda message, by_overlap: L1Loss(),
+    "weighted_iou": lambda message, by_overlap: by_overlap("iou"),
+    "weighted_giou": lambda message, by_overlap: by_overlap("giou"),
+    "weighted_diou": lambda message, by_overlap: by_overlap("diou"),
+    "weighted_ciou": lambda message, by_overlap: by_overlap("ciou"),
+}
 
 
 def build_loss(config: PipelineConfig, anchors: np.ndarray, input_size: tuple[int, int]) -> DetectionLoss:
@@ -57,55 +113,49 @@ def build_loss(config: PipelineConfig, anchors: np.ndarray, input_size: tuple[in
       The loss of predictions for these anchors.
     """
     ssd = config.proto.model.ssd
+    coder = build_box_coder(config)
+    by_overlap = _by_overlap(coder, anchors, input_size)
     classification, classification_settings = choice(config, "model.ssd.loss.classification_loss")
     localization, localization_settings = choice(config, "model.ssd.loss.localization_loss")
+    mined = ssd.loss.HasField("hard_example_miner")
     return DetectionLoss(
         classification=CLASSIFICATION_LOSSES[classification](classification_settings),
-        localization=LOCALIZATION_LOSSES[localization](localization_settings),
+        localization=LOCALIZATION_LOSSES[localization](localization_settings, by_overlap),
         classification_weight=ssd.loss.classification_weight,
         localization_weight=ssd.loss.localization_weight,
         normalize_by_matches=ssd.normalize_loss_by_num_matches,
         normalize_loc_by_codesize=ssd.normalize_loc_loss_by_codesize,
         normalizer_rule=NORMALIZERS[ssd.loss_normalizer],
-        iou=_iou_loss(ssd, anchors, input_size) if ssd.loss.HasField("iou_loss") else None,
+        iou=by_overlap(IOU_KINDS[ssd.loss.iou_loss.kind]) if ssd.loss.HasField("iou_loss") else None,
         iou_weight=ssd.loss.iou_loss.weight,
+        background=_background(ssd),
+        miner=_miner(ssd.loss.hard_example_miner, anchors, coder) if mined else None,
     )
 
 
-def _iou_loss(ssd: ssd_pb2.Ssd, anchors: np.ndarray, input_size: tuple[int, int]) -> IouLoss:
-    return IouLoss(
-        IOU_KINDS[ssd.loss.iou_loss.kind],
-        anchors=anchors * np.array([*input_size, *input_size], np.float32),
-        box_scales=build_box_scales(ssd.box_coder),
-    )
+def _by_overlap(coder: BoxCoder, anchors: np.ndarray, input_size: tuple[int, int]) -> _ByOverlap:
+    """What makes an overlap loss of a kind: of boxes in pixels, whose proportions two of the kinds look at."""
+    if isinstance(coder, BoxScales):  # its codes mean the same in every unit
+        pixels = anchors * np.array([*input_size, *input_size], np.float32)
+        return functools.partial(IouLoss, anchors=pixels, coder=coder)
+    height, width = input_size
+    return functools.partial(IouLoss, anchors=anchors, coder=coder, unit=(float(height), float(width)))
 
 
-def build_box_scales(coder: box_coder_pb2.BoxCoder) -> BoxScales:
-    """The multipliers of the box codes."""
-    scales = coder.faster_rcnn_box_coder
-    return BoxScales(scales.y_scale, scales.x_scale, scales.height_scale, scales.width_scale)
+def _background(ssd: ssd_pb2.Ssd) -> Background:
+    if not ssd.add_background_class:
+        return "none"
+    return "zeros" if ssd.encode_background_as_zeros else "row"
 
 
-def build_target_assigner(config: PipelineConfig, anchors: np.ndarray) -> TargetAssigner:
-    """Builds the assigner of targets to anchors.
-
-    Args:
-      config: resolved.
-      anchors: float32 [A, 4], normalised to the network's input.
-
-    Returns:
-      A callable from the truth of one picture to `Targets` of [A] anchors.
-    """
-    ssd = config.proto.model.ssd
-    matcher = ssd.matcher.argmax_matcher
-    height, width = build_resizer(config).input_size
-    return TargetAssigner(
-        anchors,
-        scales=build_box_scales(ssd.box_coder),
-        matched_threshold=None if matcher.ignore_thresholds else matcher.matched_threshold,
-        unmatched_threshold=None if matcher.ignore_thresholds else matcher.unmatched_threshold,
-        force_match=matcher.force_match_for_each_row,
-        negatives_lower_than_unmatched=matcher.negatives_lower_than_unmatched,
-        negative_class_weight=ssd.negative_class_weight,
-        clip_to=((height - 1) / height, (width - 1) / width) if ssd.clip_truth_to_last_pixel else None,
+def _miner(miner: losses_pb2.HardExampleMiner, anchors: np.ndarray, coder: BoxCoder) -> HardExampleMiner:
+    """The miner; TFOD's zeros that mean "no limit" end here."""
+    return HardExampleMiner(
+        num_hard_examples=miner.num_hard_examples or None,
+        iou_threshold=miner.iou_threshold,
+        loss_type=MINED_LOSSES[miner.loss_type],
+        max_negatives_per_positive=miner.max_negatives_per_positive or None,
+        min_negatives_per_image=miner.min_negatives_per_image,
+        anchors=anchors,
+        coder=coder,
     )

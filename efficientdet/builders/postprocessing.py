@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from efficientdet.builders.losses import build_box_scales
+from efficientdet.builders.targets import build_box_coder
 from efficientdet.config import PipelineConfig
 from efficientdet.ops.nms import CandidateRule, NmsSettings
 from efficientdet.ops.postprocess import ClipWindow, PostprocessSettings, ScoreConverter
-from efficientdet.protos import post_processing_pb2
+from efficientdet.protos import box_predictor_pb2, post_processing_pb2, ssd_pb2
 
 SCORE_CONVERTERS: dict[int, ScoreConverter] = {
     post_processing_pb2.PostProcessing.IDENTITY: "identity",
     post_processing_pb2.PostProcessing.SIGMOID: "sigmoid",
+    post_processing_pb2.PostProcessing.SOFTMAX: "softmax",
 }
 CANDIDATES: dict[int, CandidateRule] = {
     post_processing_pb2.BatchNonMaxSuppression.ALL_PAIRS: "all_pairs",
@@ -38,8 +39,8 @@ def build_postprocess_settings(config: PipelineConfig, input_size: tuple[int, in
     suppression = ssd.post_processing.batch_non_max_suppression
     return PostprocessSettings(
         input_size=input_size,
-        box_scales=build_box_scales(ssd.box_coder),
-        score_converter=SCORE_CONVERTERS[ssd.post_processing.score_converter],
+        box_coder=build_box_coder(config),
+        score_converter=_score_converter(ssd),
         logit_scale=ssd.post_processing.logit_scale,
         nms=NmsSettings(
             score_threshold=suppression.score_threshold,
@@ -53,4 +54,13 @@ def build_postprocess_settings(config: PipelineConfig, input_size: tuple[int, in
             inclusive_pixels=suppression.inclusive_pixels,
         ),
         clip_window=CLIP_WINDOWS[suppression.clip_window],
+        background=ssd.add_background_class,
     )
+
+
+def _score_converter(ssd: ssd_pb2.Ssd) -> ScoreConverter:
+    """The converter of the post-processing, or the predictor's own: TFOD applies that one in inference only."""
+    predictor = ssd.box_predictor.weight_shared_convolutional_box_predictor
+    if predictor.score_converter == box_predictor_pb2.WeightSharedConvolutionalBoxPredictor.SIGMOID:
+        return "sigmoid"
+    return SCORE_CONVERTERS[ssd.post_processing.score_converter]

@@ -13,7 +13,7 @@ from efficientdet.builders.conventions import model_conventions, named_labels, r
 from efficientdet.builders.model import backbone_variant
 from efficientdet.config import PipelineConfig
 from efficientdet.errors import CheckpointError
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.protos import train_pb2
 from efficientdet.weights.copies import Copy
 from efficientdet.weights.files import PACKAGED_VARIANTS, find_file, packaged_variant
@@ -38,7 +38,7 @@ COPIES: dict[int, Copy] = {train_pb2.AVERAGED: "averaged", train_pb2.TRAINED: "t
 
 def load_start_weights(
     config: PipelineConfig,
-    model: EfficientDet,
+    model: DetectionModel,
     *,
     labels: Mapping[int, str] | None = None,
     report_path: str | os.PathLike[str] | None = None,
@@ -85,7 +85,7 @@ def load_start_weights(
         _logger.info("every variable and tensor is listed in %s", report_path)
 
 
-def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str | os.PathLike[str]) -> RestoreReport:
+def restore_for_inference(config: PipelineConfig, model: DetectionModel, path: str | os.PathLike[str]) -> RestoreReport:
     """Restores a whole detector of any origin, to be evaluated, exported or inferred with, and logs what it was.
 
     Of a training's checkpoint `eval_config.use_moving_averages` says which weights are read; of others the
@@ -125,7 +125,7 @@ def restore_for_inference(config: PipelineConfig, model: EfficientDet, path: str
 
 
 def restore_for_conversion(
-    config: PipelineConfig, model: EfficientDet, path: str | os.PathLike[str]
+    config: PipelineConfig, model: DetectionModel, path: str | os.PathLike[str]
 ) -> tuple[RestoreReport, str]:
     """Restores all that a file of any origin holds, to be saved anew: what was evaluated, in this config's terms.
 

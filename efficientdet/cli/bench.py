@@ -225,10 +225,13 @@ def _trained_like(experiment: Any) -> Any:
     import tf_keras as keras
 
     from efficientdet.builders.model import build_model
+    from efficientdet.weights.predictors import class_kernels
+    from efficientdet.weights.variables import variables_by_path
 
     model = build_model(experiment.config)
-    kernel = model.heads.classes.final.pointwise_kernel
-    kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2], stddev=1.0))
+    kernels = class_kernels(variables_by_path(model))
+    for number, kernel in enumerate(kernels):
+        kernel.assign(tf.random.stateless_normal(kernel.shape, [1, 2 + number]))
     norms = [layer for layer in model.submodules if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -238,7 +241,8 @@ def _trained_like(experiment: Any) -> Any:
     logits = model(images, training=True, seed=tf.constant([5, 6])).class_logits
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    kernel.assign(kernel * _LOGIT_STDDEV / tf.math.reduce_std(logits))
+    for kernel in kernels:
+        kernel.assign(kernel * _LOGIT_STDDEV / tf.math.reduce_std(logits))
     return experiment.detector(model)
 
 

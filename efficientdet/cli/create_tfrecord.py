@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from efficientdet.cli.terminal import command
+from efficientdet.cli.terminal import command, image_progress
 from efficientdet.data.importers import coco, voc
 from efficientdet.data.importers.annotation import AnnotatedImage, Note
 from efficientdet.data.label_map import Label, LabelMap, read_label_map, write_label_map
@@ -21,7 +20,6 @@ _EXAMPLES = """examples:
   create_tfrecord.py --format coco --input annotations/instances_val2017.json --image_dir val2017 \\
     --output_path data/val.record --label_map_path data/label_map.pbtxt
 """
-_SECONDS_BETWEEN_LINES = 10.0  # of progress, where it cannot be drawn over itself
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,7 +34,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--format", required=True, choices=("voc", "coco"), help="what --input is")
     add("--input", required=True, action="append", metavar="PATH",
         help="voc: a folder with Annotations and JPEGImages, may be repeated; coco: the JSON file")  # fmt: skip
-    add("--split", metavar="NAME", help="voc: the list ImageSets/Main/NAME.txt; without it, every annotation")
+    add("--split", action="append", metavar="NAME",
+        help="voc: the list ImageSets/Main/NAME.txt; once for all folders, or once for each; without it, every "
+        "annotation")  # fmt: skip
     add("--image_dir", metavar="DIR", help="coco: the folder of the pictures")
     add("--output_path", required=True, metavar="FILE", help="the record file, or what its shards' names start with")
     add("--num_shards", type=int, default=1, metavar="N", help="files to write (default 1): FILE-00000-of-0000N ...")
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Path(flags.output_path),
         num_shards=flags.num_shards,
         seed=flags.seed,
-        on_progress=_progress(sys.stderr.isatty()),
+        on_progress=image_progress(sys.stderr.isatty()),
     )
     summary.notes[:0] = notes
     if known is None:
@@ -93,29 +93,15 @@ def _check_flags(flags: argparse.Namespace) -> None:
         raise UsageError("--format coco needs --image_dir, the folder of the pictures")
     if flags.format == "coco" and len(flags.input) > 1:
         raise UsageError("--format coco takes one --input: image ids of two files could clash")
+    if flags.split and len(flags.split) not in (1, len(flags.input)):
+        raise UsageError(f"--split is given {len(flags.split)} times: give it once, or once for each --input")
 
 
 def _read(flags: argparse.Namespace, needs_labels: bool) -> tuple[list[AnnotatedImage], list[Label], list[Note]]:
     if flags.format == "coco":
         return coco.read_coco(Path(flags.input[0]), Path(flags.image_dir), needs_labels=needs_labels)
     folders = [Path(folder) for folder in flags.input]
-    images, notes = voc.read_voc(folders, flags.split)
+    splits = flags.split or [None]
+    images, notes = voc.read_voc(folders, splits * len(folders) if len(splits) == 1 else splits)
     names = voc.class_names(folders) if needs_labels else []
     return images, [Label(id_, name) for id_, name in enumerate(names, start=1)], notes
-
-
-def _progress(is_terminal: bool) -> Callable[[int, int], None]:
-    """Shows progress on stderr: one live line on a terminal, else a line now and then."""
-    started = last = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if done < total and now - last < (0.1 if is_terminal else _SECONDS_BETWEEN_LINES):
-            return
-        last = now
-        line = f"{done}/{total} images, {done / max(now - started, 1e-3):.0f} per second"
-        end = "\n" if done == total or not is_terminal else ""
-        print(f"\r{line}" if is_terminal else line, end=end, file=sys.stderr, flush=True)
-
-    return show

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exports one checkpoint. Returns the exit code."""
     flags = build_parser().parse_args(argv)
     if flags.use_side_inputs or any(getattr(flags, name) for name in _SIDE_INPUTS):
-        raise UsageError("--use_side_inputs: EfficientDet has no side inputs")
+        raise UsageError("--use_side_inputs: these detectors have no side inputs")
     config = read_config(flags, "export")
 
     from efficientdet.experiment import Experiment

@@ -22,7 +22,10 @@ _COMMANDS = {
     "infer": _Command("infer", "run a SavedModel or a checkpoint on pictures"),
     "convert-checkpoint": _Command("convert_checkpoint", "turn published weights into a checkpoint and its config"),
     "create-tfrecord": _Command("create_tfrecord", "convert Pascal VOC or COCO annotations into TFRecords"),
+    "config": _Command("config", "explain what becomes of each field of a config, or of every field there is"),
     "show-config": _Command("show_config", "check a pipeline config and print it resolved"),
+    "show-augmentation": _Command("show_augmentation", "draw training pictures before and after augmentation"),
+    "data-stats": _Command("data_stats", "measure mean and standard deviation of the training pictures"),
     "quickstart": _Command("quickstart", "draw a small data set and do the whole job on it"),
     "bench": _Command("bench", "measure step, start, memory, inference, input and export on this machine"),
 }

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ _logger = logging.getLogger(__name__)
 
 USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
 INTERRUPTED = 130  # 128 + SIGINT
+_SECONDS_BETWEEN_LINES = 10.0  # of progress, where it cannot be drawn over itself
 
 
 class Command(Protocol):
@@ -51,10 +53,10 @@ def command(function: Callable[[Sequence[str] | None], int]) -> Command:
             return INTERRUPTED
         except Exception as error:
             # TensorFlow's name for it; importing TensorFlow to compare classes would slow every other command down.
-            if type(error).__name__ != "ResourceExhaustedError":
+            if type(error).__name__ not in ("ResourceExhaustedError", "MemoryError"):
                 raise
-            rule = "a smaller train_config.batch_size, or a smaller input, needs less"
-            print(f"error: the memory of the device does not suffice: {rule}", file=sys.stderr)
+            rule = "a smaller train_config.batch_size, a smaller input, or fewer classes or filters need less"
+            print(f"error: the memory of the machine does not suffice: {rule}", file=sys.stderr)
             return USER_ERROR
 
     return run
@@ -135,3 +137,20 @@ def add_override_argument(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="config text merged over the file, for instance 'train_config { batch_size: 8 }'; may be repeated",
     )
+
+
+def image_progress(is_terminal: bool) -> Callable[[int, int], None]:
+    """A function (done, total) that shows progress on stderr: one live line on a terminal, else a line now and then."""
+    started = last = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done < total and now - last < (0.1 if is_terminal else _SECONDS_BETWEEN_LINES):
+            return
+        last = now
+        line = f"{done}/{total} images, {done / max(now - started, 1e-3):.0f} per second"
+        end = "\n" if done == total or not is_terminal else ""
+        print(f"\r{line}" if is_terminal else line, end=end, file=sys.stderr, flush=True)
+
+    return show

@@ -22,7 +22,7 @@ _REFUSED = {
 def build_parser() -> argparse.ArgumentParser:
     """The flags of TFOD's model_main_tf2, and ours."""
     parser = argparse.ArgumentParser(
-        description="Trains EfficientDet from a pipeline config and evaluates it in the same process. With "
+        description="Trains the detector of a pipeline config and evaluates it in the same process. With "
         "--checkpoint_dir it only evaluates: each checkpoint of that folder, as it appears.",
         allow_abbrev=False,
     )
@@ -95,6 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate_only = flags.checkpoint_dir is not None
     purposes: tuple[Purpose, ...] = ("eval",) if evaluate_only else ("train", "eval")
     config = read_config(flags, *purposes, overrides=_flag_overrides(flags))
+    if flags.sample_1_of_n_eval_examples is not None:  # of every reader, where an override could name one only
+        for reader in config.proto.eval_input_reader:
+            reader.sample_1_of_n_examples = flags.sample_1_of_n_eval_examples
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
 
@@ -122,6 +125,5 @@ def _flag_overrides(flags: argparse.Namespace) -> list[str]:
         "train_config {{ num_steps: {} }}": flags.num_train_steps,
         "train_config {{ checkpoint_interval_steps: {} }}": flags.checkpoint_every_n,
         "eval_config {{ interval_steps: {} }}": flags.eval_every_n,
-        "eval_input_reader {{ sample_1_of_n_examples: {} }}": flags.sample_1_of_n_eval_examples,
     }
     return [text.format(value) for text, value in texts.items() if value is not None]

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
+from efficientdet.builders.anchors import build_anchors
 from efficientdet.builders.augmentation import AUGMENTATIONS
 from efficientdet.builders.evaluation import max_eval_images
 from efficientdet.builders.input import build_preprocessor, build_resizer
-from efficientdet.builders.losses import build_loss, build_target_assigner
-from efficientdet.builders.model import backbone_variant, build_anchors, build_model
+from efficientdet.builders.losses import build_loss
+from efficientdet.builders.model import backbone_variant, build_model
 from efficientdet.builders.optimizer import build_optimizer
 from efficientdet.builders.postprocessing import build_postprocess_settings
+from efficientdet.builders.targets import build_target_assigner
 from efficientdet.builders.weights import load_start_weights
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.data.preprocessing import KeepAspectRatio
@@ -60,7 +63,7 @@ def test_a_users_d3_config_builds_every_part(shared: Path) -> None:
     settings = build_postprocess_settings(config, preprocessor.input_size)
     assert settings.nms.max_total_detections == 100
     assert settings.nms.iou_threshold == 0.5
-    optimizer = build_optimizer(config)
+    optimizer = build_optimizer(config, keras.Model())
     assert optimizer.learning_rate == schedules.CosineDecay(
         float(np.float32(0.01)),
         total_steps=600000,
@@ -97,7 +100,7 @@ def test_what_automl_trains_with() -> None:
     assert (loss.classification_weight, loss.localization_weight) == (1, 50)
     assert (loss.normalize_by_matches, loss.normalize_loc_by_codesize) == (True, True)
     assert (loss.normalizer_rule, loss.iou) == ("plus_one", None)
-    assert build_optimizer(config).learning_rate == schedules.CosineDecay(
+    assert build_optimizer(config, keras.Model()).learning_rate == schedules.CosineDecay(
         float(np.float32(0.16)),
         total_steps=277_200,
         warmup_learning_rate=float(np.float32(0.008)),
@@ -113,7 +116,7 @@ def test_an_iou_loss_takes_its_anchors_in_pixels() -> None:
     loss = build_loss(config, anchors, (512, 256))
     assert loss.iou is not None
     assert (loss.iou.kind, loss.iou_weight) == ("giou", 0.5)
-    assert loss.iou.box_scales == (1, 1, 1, 1)
+    assert loss.iou.coder == (1, 1, 1, 1)
     np.testing.assert_array_equal(loss.iou.anchors, [[128, 32, 256, 256]])
     assert loss.iou.anchors.dtype == np.float32
 
@@ -157,7 +160,7 @@ def test_automls_decay_reaches_every_kernel_and_no_bias() -> None:
 
 
 def test_a_polynomial_rate() -> None:
-    rate = build_optimizer(load_config(_AUTOML_D0, [_POLYNOMIAL])).learning_rate
+    rate = build_optimizer(load_config(_AUTOML_D0, [_POLYNOMIAL]), keras.Model()).learning_rate
     assert rate == schedules.PolynomialDecay(0.5, 100, power=2.0, warmup_learning_rate=0.25, warmup_steps=10)
     assert [float(rate(step)) for step in (0, 50, 100)] == pytest.approx([0.25, 0.125, 0.0])
 

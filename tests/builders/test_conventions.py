@@ -62,6 +62,13 @@ def test_a_config_says_what_its_model_means() -> None:
     assert model_conventions(_config("", ""), None).why_unlabelled == "no label map is set"
 
 
+def test_codes_of_corners_have_one_scale() -> None:
+    coder = "model { ssd { box_coder { mean_stddev_box_coder { stddev: 0.125 } } } }"
+    found = model_conventions(load_config(CONFIG, [coder]), None)
+    assert (found.box_scales, found.box_codes) == (BoxScales(8, 8, 8, 8), "corners")
+    assert model_conventions(load_config(CONFIG), None).box_codes == "centers and sizes"
+
+
 @pytest.mark.parametrize("checkpoint", ["ckpt-0", "checkpoint/ckpt-0", "saved_model/variables/variables"])
 def test_of_ours_the_config_beside_it_is_believed(tmp_path: Path, labels: Path, checkpoint: str) -> None:
     assert source_conventions(_of_ours(tmp_path / checkpoint), _MODEL) == _MODEL._replace(

@@ -19,7 +19,7 @@ from efficientdet.builders.weights import (
 from efficientdet.config import PipelineConfig, load_config, write_config
 from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.errors import CheckpointError, ConfigError
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.weights.variables import variables_by_path
@@ -43,23 +43,23 @@ def _label_map(path: Path, *names: str) -> str:
     return f'train_input_reader {{ label_map_path: "{path}" }} eval_input_reader {{ label_map_path: "{path}" }}'
 
 
-def _values(model: EfficientDet) -> dict[str, np.ndarray]:
+def _values(model: DetectionModel) -> dict[str, np.ndarray]:
     return {path: variable.numpy() for path, variable in variables_by_path(model).items()}
 
 
-def _assert_same(model: EfficientDet, expected: dict[str, np.ndarray], prefix: str = "") -> None:
+def _assert_same(model: DetectionModel, expected: dict[str, np.ndarray], prefix: str = "") -> None:
     for path, value in _values(model).items():
         if path.startswith(prefix):
             np.testing.assert_array_equal(value, expected[path], err_msg=path)
 
 
 @pytest.fixture(scope="module")
-def trained() -> EfficientDet:
+def trained() -> DetectionModel:
     return build_model(_config(), seed=1)
 
 
 @pytest.fixture(scope="module")
-def run(trained: EfficientDet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(trained: DetectionModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as training leaves it: a checkpoint with averages that are the weights plus one, and the config."""
     folder = tmp_path_factory.mktemp("run")
     optimizer = optimizers.momentum(schedules.Constant(0.1), momentum=0.9)
@@ -70,8 +70,9 @@ def run(trained: EfficientDet, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.mark.field("TrainConfig.fine_tune_checkpoint")
 def test_a_training_starts_from_the_averages_of_another(
-    run: Path, trained: EfficientDet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    run: Path, trained: DetectionModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = _config(_start(run, "full"))
     model = build_model(config, seed=2)
@@ -91,16 +92,18 @@ def test_a_training_starts_from_the_averages_of_another(
     assert lines[-1].endswith("new/restore_report.txt")
 
 
-def test_the_trained_copy_can_be_asked_for(run: Path, trained: EfficientDet) -> None:
+@pytest.mark.field("TrainConfig.fine_tune_checkpoint_weights")
+def test_the_trained_copy_can_be_asked_for(run: Path, trained: DetectionModel) -> None:
     config = _config(_start(run, "full", "fine_tune_checkpoint_weights: TRAINED"))
     model = build_model(config, seed=2)
     load_start_weights(config, model)
     _assert_same(model, _values(trained))
 
 
+@pytest.mark.field("TrainConfig.fine_tune_checkpoint_type")
 @pytest.mark.parametrize(("kind", "parts"), [("classification", 1), ("detection", 2), ("fine_tune", 2), ("full", 3)])
 def test_types_restore_their_parts(
-    run: Path, trained: EfficientDet, kind: str, parts: int, caplog: pytest.LogCaptureFixture
+    run: Path, trained: DetectionModel, kind: str, parts: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = _config(_start(run, kind, "fine_tune_checkpoint_weights: TRAINED"))
     model = build_model(config, seed=2)
@@ -112,7 +115,7 @@ def test_types_restore_their_parts(
     assert ("CenterNet" in caplog.text) is (kind == "fine_tune")
 
 
-def test_labels_of_our_checkpoint_come_from_the_config_beside_it(run: Path, trained: EfficientDet) -> None:
+def test_labels_of_our_checkpoint_come_from_the_config_beside_it(run: Path, trained: DetectionModel) -> None:
     config = _config(_start(run / "ckpt-0", "full", "fine_tune_checkpoint_weights: TRAINED"))
     model = build_model(config, seed=2)
     load_start_weights(config, model, labels=dict(enumerate(reversed(_NAMES))))
@@ -120,7 +123,8 @@ def test_labels_of_our_checkpoint_come_from_the_config_beside_it(run: Path, trai
     np.testing.assert_array_equal(biases[0], biases[1][:, ::-1])
 
 
-def test_a_named_label_map_comes_first(run: Path, trained: EfficientDet, tmp_path: Path) -> None:
+@pytest.mark.field("TrainConfig.fine_tune_checkpoint_label_map_path")
+def test_a_named_label_map_comes_first(run: Path, trained: DetectionModel, tmp_path: Path) -> None:
     _label_map(tmp_path / "other.pbtxt", "a", "b", "c", "d", "e")
     named = f'fine_tune_checkpoint_weights: TRAINED fine_tune_checkpoint_label_map_path: "{tmp_path}/other.pbtxt"'
     config = _config(_start(run, "full", named), _NUM_CLASSES)
@@ -133,7 +137,9 @@ def test_a_named_label_map_comes_first(run: Path, trained: EfficientDet, tmp_pat
         load_start_weights(config, model)
 
 
-def test_the_config_beside_a_checkpoint_tells_its_conventions(run: Path, trained: EfficientDet, tmp_path: Path) -> None:
+def test_the_config_beside_a_checkpoint_tells_its_conventions(
+    run: Path, trained: DetectionModel, tmp_path: Path
+) -> None:
     automl = (
         "model { ssd { box_coder { faster_rcnn_box_coder { y_scale: 2 x_scale: 2 height_scale: 2 width_scale: 2 } } "
         "anchor_generator { multiscale_anchor_generator { anchor_order: SCALE_MAJOR } } } }"
@@ -151,6 +157,7 @@ def test_the_config_beside_a_checkpoint_tells_its_conventions(run: Path, trained
     np.testing.assert_array_equal(model.heads.boxes.final.bias, trained.heads.boxes.final.bias)
 
 
+@pytest.mark.field("TrainConfig.fine_tune_min_backbone_share")
 def test_a_lowered_share_reaches_the_restore(shared: Path) -> None:
     checkpoint = shared / "fixtures" / "tfod_d0_ckpt"
     config = _config(_start(checkpoint, "classification"))
@@ -161,8 +168,9 @@ def test_a_lowered_share_reaches_the_restore(shared: Path) -> None:
     load_start_weights(config, model)
 
 
+@pytest.mark.field("EvalConfig.use_moving_averages")
 def test_a_checkpoint_is_inferred_with_its_averages_where_the_config_says_so(
-    run: Path, trained: EfficientDet, caplog: pytest.LogCaptureFixture
+    run: Path, trained: DetectionModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     theirs = _values(trained)
     path = "heads/boxes/final/bias"
@@ -177,7 +185,7 @@ def test_a_checkpoint_is_inferred_with_its_averages_where_the_config_says_so(
     assert "; weights: the moving averages that the file holds; " in ours[0].getMessage()
 
 
-def test_averages_that_our_training_lacks_cannot_be_inferred_with(trained: EfficientDet, tmp_path: Path) -> None:
+def test_averages_that_our_training_lacks_cannot_be_inferred_with(trained: DetectionModel, tmp_path: Path) -> None:
     config = _config("eval_config { use_moving_averages: true }")
     tf.train.Checkpoint(model=trained, step=tf.Variable(3)).write(str(tmp_path / "ckpt-3"))
     with pytest.raises(CheckpointError, match=r"holds no moving averages.*eval_config.use_moving_averages false"):
@@ -204,7 +212,7 @@ def test_detectors_of_others_are_inferred_with_directly(
 
 
 def test_what_stands_for_itself_is_told_from_a_folder_that_training_fills(
-    run: Path, shared: Path, trained: EfficientDet, tmp_path: Path
+    run: Path, shared: Path, trained: DetectionModel, tmp_path: Path
 ) -> None:
     assert single_source(run) is None
     assert single_source(tmp_path / "not yet") is None

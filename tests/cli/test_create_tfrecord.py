@@ -60,6 +60,17 @@ def test_repeated_input(shared, tmp_path, capsys):
     assert "144 images" in capsys.readouterr().out
 
 
+def test_a_split_for_each_folder(shared, tmp_path, capsys):
+    bccd = shared / "data" / "bccd"
+    arguments = _arguments(tmp_path, format="voc", input=bccd, split="val")
+    assert main([*arguments, f"--input={bccd}", "--split=test"]) == 0
+    assert f"{87 + 72} images" in capsys.readouterr().out
+    assert main([*arguments, f"--input={bccd}", f"--input={bccd}", "--split=test"]) == 2
+    assert "--split is given 2 times: give it once, or once for each --input" in capsys.readouterr().err
+    assert main([*arguments, f"--input={bccd}"]) == 2
+    assert "is given twice: its splits must not overlap" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

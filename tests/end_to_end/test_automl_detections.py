@@ -19,7 +19,7 @@ from efficientdet.builders.weights import restore_for_inference
 from efficientdet.config import load_config
 from efficientdet.detector import Detector
 from efficientdet.experiment import Experiment
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.types import Detections
 
 CONFIG = Path(__file__).resolve().parents[2] / "pipelines" / "automl_d0_coco.config"
@@ -48,14 +48,14 @@ def recorded(shared: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def model(shared: Path) -> EfficientDet:
+def model(shared: Path) -> DetectionModel:
     config = load_config(CONFIG)
     model = build_model(config)
     restore_for_inference(config, model, shared / "fixtures" / "automl_d0_ckpt" / "tf1" / "model.ckpt-0")
     return model
 
 
-def detector(model: EfficientDet, suppression: str) -> Detector:
+def detector(model: DetectionModel, suppression: str) -> Detector:
     """The detector of the config, with another suppression."""
     text = f"model {{ ssd {{ post_processing {{ batch_non_max_suppression {{ {suppression} }} }} }} }}"
     experiment = Experiment(load_config(CONFIG, [text]))
@@ -86,12 +86,12 @@ def check(detections: Detections, boxes: np.ndarray, recorded: dict[str, np.ndar
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_modes(model: EfficientDet, recorded: dict[str, np.ndarray], mode: str) -> None:
+def test_modes(model: DetectionModel, recorded: dict[str, np.ndarray], mode: str) -> None:
     detections = detector(model, MODES[mode])(tf.constant(recorded["image"][np.newaxis]))
     check(detections, detections.boxes.numpy() * 512 * SCALE, recorded, mode)
 
 
-def test_a_picture_that_is_scaled_and_padded(model: EfficientDet, recorded: dict[str, np.ndarray]) -> None:
+def test_a_picture_that_is_scaled_and_padded(model: DetectionModel, recorded: dict[str, np.ndarray]) -> None:
     images = tf.constant(recorded["e2e_image"][np.newaxis])
     found = detector(model, MODES["global_default"])
     inputs, true_sizes = found.preprocess.preprocess_batch(images)

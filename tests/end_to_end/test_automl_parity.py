@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.ops.box_coder import BoxScales
 from efficientdet.types import Predictions
 from efficientdet.weights.files import open_contents
@@ -76,7 +77,7 @@ def test_network_outputs(recorded: dict[str, np.ndarray], inputs: tf.Tensor, wei
                 assert_close(actual, recorded[f"{kind}_{level}"])
 
 
-def by_level(model: EfficientDet, predictions: Predictions) -> dict[str, list[tf.Tensor]]:
+def by_level(model: DetectionModel, predictions: Predictions) -> dict[str, list[tf.Tensor]]:
     """Ours are [B, A, C] over all levels; automl's one [B, H, W, 9 * C] per level."""
     sizes = [512 // 2**level for level in model.fpn.levels]
     return {

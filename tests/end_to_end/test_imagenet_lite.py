@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.modeling.efficientdet import EfficientDet, build_published
+from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.modeling.efficientdet import build_published
 from efficientdet.weights.files import open_contents
 from efficientdet.weights.layout import Contents
 
@@ -22,7 +23,7 @@ _BROWN_BEAR, _TRIPOD, _ESPRESSO, _DAISY = 294, 872, 967, 985  # rows among Image
 
 
 class Classifier(NamedTuple):
-    model: EfficientDet
+    model: DetectionModel
     contents: Contents
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from efficientdet.builders.losses import build_loss
 from efficientdet.config import load_config
 from efficientdet.experiment import Experiment
-from efficientdet.modeling.efficientdet import EfficientDet
+from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.types import Targets
 from tests.modeling.tfod_variables import recorded_d0
 
@@ -23,7 +23,7 @@ def experiment(shared: Path) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def model(shared: Path) -> EfficientDet:
+def model(shared: Path) -> DetectionModel:
     return recorded_d0(shared)
 
 
@@ -57,7 +57,7 @@ def test_preprocessing_and_anchors(experiment: Experiment, parity: dict[str, np.
 
 
 def test_detections_of_the_recorded_picture(
-    experiment: Experiment, model: EfficientDet, parity: dict[str, np.ndarray]
+    experiment: Experiment, model: DetectionModel, parity: dict[str, np.ndarray]
 ) -> None:
     detections = experiment.detector(model)(tf.constant(parity["image"]))
     np.testing.assert_array_equal(detections.anchors, parity["post/detection_anchor_indices"])
@@ -77,7 +77,7 @@ def test_targets(experiment: Experiment, loss_record: dict[str, np.ndarray], kin
 
 @pytest.mark.parametrize("kind", ["unpadded", "padded"])
 def test_losses_of_our_own_predictions(
-    experiment: Experiment, model: EfficientDet, loss_record: dict[str, np.ndarray], kind: str
+    experiment: Experiment, model: DetectionModel, loss_record: dict[str, np.ndarray], kind: str
 ) -> None:
     inputs, _ = experiment.preprocessor.preprocess_batch(tf.constant(loss_record["images"]))
     targets = _targets(experiment, loss_record, kind)
