@@ -25,6 +25,12 @@ INSTALL_REQUIRES = [
     "pillow>=10.1,<14",
     # Keras weight files (.h5), read as plain arrays. 3.11 is what TensorFlow 2.20 asks for.
     "h5py>=3.11,<4",
+    # Perceptual hashes, for pictures that are in a data set twice.
+    "imagehash>=4.3.1,<5",
+    # Checksums of TFRecords, without TensorFlow: an import reads and writes them in processes that start in no time.
+    "google-crc32c>=1.5,<2",
+    # data.yaml of YOLO data sets.
+    "pyyaml>=6,<7",
     # VOC annotations come from strangers: refuses XML entities.
     "defusedxml>=0.7.1,<1",
     # tensorboard 2.20 imports pkg_resources, which setuptools 82 and later no longer have.
@@ -70,7 +76,7 @@ setup(
     author="The efficientdet authors",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["efficientdet", "efficientdet.*"]),
-    package_data={"efficientdet": ["py.typed", "protos/*.proto", "protos/*.pyi"]},
+    package_data={"efficientdet": ["py.typed", "protos/*.proto", "protos/*.pyi", "doctor/report/page.*"]},
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["efficientdet=efficientdet.cli.main:main"]},

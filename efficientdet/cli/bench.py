@@ -105,7 +105,7 @@ def _write_records(folder: Path) -> None:
     from PIL import Image
 
     from efficientdet.data.label_map import Label, write_label_map
-    from efficientdet.data.records import RecordBox, encode_example
+    from efficientdet.data.record_encoding import RecordBox, encode_example
 
     draws = np.random.default_rng(0)
     names = [f"class_{number}" for number in range(1, _CLASSES + 1)]

@@ -4,15 +4,29 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
+import reprlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from efficientdet.cli.terminal import command, image_progress
-from efficientdet.data.importers import coco, voc
-from efficientdet.data.importers.annotation import AnnotatedImage, Note
+from efficientdet.data import faults
+from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, Note
+from efficientdet.data.importers.coco import CocoSource
+from efficientdet.data.importers.source import Source
+from efficientdet.data.importers.voc import VocSource
 from efficientdet.data.label_map import Label, LabelMap, read_label_map, write_label_map
-from efficientdet.errors import UsageError
+from efficientdet.errors import DataError, UsageError
+
+_LARGEST_ID = 2**31 - 1  # of a class, in a label map
+_KINDS = {
+    faults.ANNOTATION_MISSING: "skipped: picture without annotation",
+    faults.PICTURE_MISSING: "skipped: annotation whose picture is missing",
+    faults.ANNOTATION_ODD: "noted: annotation that is not all boxes",
+}
+_OTHER_KIND = "skipped: annotation that cannot be read"
 
 _EXAMPLES = """examples:
   create_tfrecord.py --format voc --input VOCdevkit/VOC2007 --input VOCdevkit/VOC2012 --split trainval \\
@@ -98,10 +112,76 @@ def _check_flags(flags: argparse.Namespace) -> None:
 
 
 def _read(flags: argparse.Namespace, needs_labels: bool) -> tuple[list[AnnotatedImage], list[Label], list[Note]]:
+    notes: list[Note] = []
     if flags.format == "coco":
-        return coco.read_coco(Path(flags.input[0]), Path(flags.image_dir), needs_labels=needs_labels)
+        coco = CocoSource(Path(flags.input[0]), image_dir=Path(flags.image_dir))
+        labels = [label._replace(name=label.name.strip()) for label in coco.labels]
+        if needs_labels:
+            _require_label_ids(labels, flags.input[0])
+        return _read_all(coco, notes), labels, notes
     folders = [Path(folder) for folder in flags.input]
     splits = flags.split or [None]
-    images, notes = voc.read_voc(folders, splits * len(folders) if len(splits) == 1 else splits)
-    names = voc.class_names(folders) if needs_labels else []
+    splits = splits * len(folders) if len(splits) == 1 else splits
+    images: list[AnnotatedImage] = []
+    for folder, split, prefix in zip(folders, splits, _prefixes(folders), strict=True):
+        voc = VocSource(folder, lists=() if split is None else (split,))
+        found = [image._replace(source_id=f"{prefix}{image.filename}") for image in _read_all(voc, notes)]
+        # Results are filed under these ids: with one of them twice, its picture would count twice.
+        if twice := {image.source_id for image in images} & {image.source_id for image in found}:
+            raise DataError(f"{folder}: {min(twice)!r} is given twice: its splits must not overlap")
+        images += found
+    names = _class_names(folders) if needs_labels else []
     return images, [Label(id_, name) for id_, name in enumerate(names, start=1)], notes
+
+
+def _read_all(source: Source, notes: list[Note]) -> list[AnnotatedImage]:
+    """The pictures of all splits, with class names as a label map has them; adds what had to be left out to `notes`."""
+    found = list(source.faults)
+    images: list[AnnotatedImage] = []
+    for entry in itertools.chain.from_iterable(source.splits.values()):
+        try:
+            image = source.read(entry)
+        except AnnotationError as error:
+            found.append(error.fault)
+            continue
+        found += image.faults
+        boxes = tuple(box._replace(name=box.name.strip()) for box in image.boxes)
+        images.append(image._replace(boxes=boxes))
+    notes += [Note(_KINDS.get(fault.code, _OTHER_KIND), f"{fault.where}: {fault.detail}") for fault in found]
+    if not images:
+        raise DataError(f"{source.root}: no annotation can be read; the first: {notes[-1].detail}")
+    return images
+
+
+def _class_names(folders: Sequence[Path]) -> list[str]:
+    """All class names in the folders' annotations, sorted.
+
+    Every annotation counts, not only those of one split: the label map written with the training split then holds the
+    classes that occur in another one only.
+    """
+    names: set[str] = set()
+    for folder in dict.fromkeys(folders):
+        for image in _read_all(VocSource(folder, lists=()), []):
+            names.update(box.name for box in image.boxes)
+    return sorted(names - {""})
+
+
+def _prefixes(folders: Sequence[Path]) -> list[str]:
+    """What sets the ids of several folders' pictures apart: the folders' names, or where two are alike their paths."""
+    if len(folders) == 1:
+        return [""]
+    paths = [Path(os.path.abspath(folder)) for folder in folders]
+    names = {path: path.name for path in paths}
+    if len(set(names.values())) < len(names):
+        return [f"{folder.as_posix()}/" for folder in folders]
+    return [f"{names[path]}/" for path in paths]
+
+
+def _require_label_ids(labels: Sequence[Label], path: str) -> None:
+    for id_, name, *_ in labels:
+        if not 1 <= id_ <= _LARGEST_ID:
+            raise DataError(
+                f"{path}: category {name!r} has id {reprlib.repr(id_)}; ids of a label map start at 1 (0 is the "
+                f"background) and end at {_LARGEST_ID}. Write a label map of your own, with ids from 1 and the names "
+                "of the categories, and give it as --label_map_path: classes are then matched by name"
+            )

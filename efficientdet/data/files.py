@@ -9,16 +9,19 @@ import os
 import re
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import google_crc32c
 
 from efficientdet.errors import DataError
 
 _logger = logging.getLogger(__name__)
 
 _SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<total>\d{5})(?P<suffix>.*)$")
-_HEADER_BYTES = 12  # uint64 length, uint32 masked checksum of the length
-_FOOTER_BYTES = 4  # uint32 masked checksum of the record
+HEADER_BYTES = 12  # uint64 length, uint32 masked checksum of the length
+FOOTER_BYTES = 4  # uint32 masked checksum of the record
+_GZIP = b"\x1f\x8b"
 
 
 def resolve_files(patterns: Sequence[str]) -> list[str]:
@@ -70,52 +73,51 @@ def scan_tfrecord(path: str | Path) -> int:
       The number of records; 0 for an empty file.
 
     Raises:
+      DataError: see `walk_records`.
+    """
+    return sum(1 for _ in walk_records(path))
+
+
+def walk_records(path: str | Path) -> Iterator[tuple[int, int]]:
+    """Walks the length headers of a file.
+
+    Args:
+      path: an uncompressed TFRecord file.
+
+    Yields:
+      (byte that the record's header starts at, length of the record's content in bytes).
+
+    Raises:
       DataError: when the file cannot be opened, is not a TFRecord file, or ends inside a record. Names the byte.
     """
     try:
         with open(path, "rb", buffering=0) as file:
-            return _count_records(file.fileno(), str(path))
+            yield from _walk(file.fileno(), str(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
 
 
-def _count_records(descriptor: int, path: str) -> int:
+def _walk(descriptor: int, path: str) -> Iterator[tuple[int, int]]:
     size = os.fstat(descriptor).st_size
     count = offset = 0
     while offset < size:
-        header = os.pread(descriptor, _HEADER_BYTES, offset)
-        if len(header) < _HEADER_BYTES:
+        header = os.pread(descriptor, HEADER_BYTES, offset)
+        if len(header) < HEADER_BYTES:
             raise DataError(f"{path}: truncated at byte {size}, inside the header of record {count} (byte {offset})")
         length, checksum = struct.unpack("<QI", header)
         if masked_crc32c(header[:8]) != checksum:
-            raise DataError(f"{path}: not a TFRecord file, or damaged, at byte {offset} (header of record {count})")
-        end = offset + _HEADER_BYTES + length + _FOOTER_BYTES
+            hint = ": it is compressed, unpack it with gunzip" if header.startswith(_GZIP) and not offset else ""
+            raise DataError(
+                f"{path}: not a TFRecord file, or damaged, at byte {offset} (header of record {count}){hint}"
+            )
+        end = offset + HEADER_BYTES + length + FOOTER_BYTES
         if end > size:
             raise DataError(f"{path}: truncated at byte {size}, inside record {count} (bytes {offset} to {end})")
+        yield offset, length
         count, offset = count + 1, end
-    return count
-
-
-def _crc32c_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)  # Castagnoli polynomial, bits reversed
-        table.append(value)
-    return tuple(table)
-
-
-_CRC32C = _crc32c_table()
 
 
 def masked_crc32c(data: bytes) -> int:
-    """The checksum of TFRecord files: CRC-32C, rotated and offset so that a checksum of checksums stays meaningful.
-
-    Args:
-      data: a few bytes; this is plain Python, meant for the 8 of a length header.
-    """
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
+    """The checksum of TFRecord files: CRC-32C, rotated and offset so that a checksum of checksums stays meaningful."""
+    crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,11 +1,9 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Records: tf.Example with the feature keys of the Object Detection API (TFOD), and the Example that it becomes."""
+"""Reads records: tf.Example with the feature keys of the Object Detection API (TFOD), made into an Example."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,77 +16,6 @@ ERROR_MARKER = "efficientdet-data-error"
 
 # Beyond this a coordinate is no rounding at the border any more but a pixel: TFOD's own bound for normalised boxes.
 _MAX_COORDINATE = 1.1
-
-
-class RecordBox(NamedTuple):
-    """One box of a record, normalised to the picture."""
-
-    name: str
-    class_id: int
-    ymin: float
-    xmin: float
-    ymax: float
-    xmax: float
-    area: float  # square pixels
-    is_crowd: bool = False
-    is_difficult: bool = False
-    is_truncated: bool = False
-
-
-def encode_example(
-    *,
-    encoded: bytes,
-    image_format: str,
-    size: tuple[int, int],
-    filename: str,
-    source_id: str,
-    boxes: Sequence[RecordBox],
-) -> bytes:
-    """Serializes one picture with its boxes.
-
-    Args:
-      encoded: the picture, JPEG or PNG, RGB.
-      image_format: "jpeg" or "png".
-      size: (height, width) in pixels.
-      filename: name of the picture's file.
-      source_id: what the picture is called in results; COCO's image id where there is one.
-      boxes: may be empty, which makes the picture a negative.
-
-    Returns:
-      A serialized tf.train.Example.
-    """
-    features = {
-        "image/encoded": _bytes([encoded]),
-        "image/format": _bytes([image_format.encode()]),
-        "image/height": _ints([size[0]]),
-        "image/width": _ints([size[1]]),
-        "image/filename": _bytes([filename.encode()]),
-        "image/source_id": _bytes([source_id.encode()]),
-        "image/key/sha256": _bytes([hashlib.sha256(encoded).hexdigest().encode()]),
-        "image/object/bbox/ymin": _floats(box.ymin for box in boxes),
-        "image/object/bbox/xmin": _floats(box.xmin for box in boxes),
-        "image/object/bbox/ymax": _floats(box.ymax for box in boxes),
-        "image/object/bbox/xmax": _floats(box.xmax for box in boxes),
-        "image/object/class/text": _bytes(box.name.encode() for box in boxes),
-        "image/object/class/label": _ints(box.class_id for box in boxes),
-        "image/object/area": _floats(box.area for box in boxes),
-        "image/object/is_crowd": _ints(box.is_crowd for box in boxes),
-        "image/object/difficult": _ints(box.is_difficult for box in boxes),
-        "image/object/truncated": _ints(box.is_truncated for box in boxes),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
-
-
-def _bytes(values: Iterable[bytes]) -> Any:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-
-
-def _floats(values: Iterable[float]) -> Any:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-
-
-def _ints(values: Iterable[int]) -> Any:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=map(int, values)))
 
 
 _SCALARS = ("image/encoded", "image/source_id", "image/filename")

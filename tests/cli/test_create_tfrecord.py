@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from efficientdet.cli.create_tfrecord import main
 from efficientdet.data.files import scan_tfrecord
@@ -74,7 +77,7 @@ def test_a_split_for_each_folder(shared, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"format": "voc", "input": "/nowhere"}, "/nowhere: not a Pascal VOC folder"),
+        ({"format": "voc", "input": "/nowhere"}, "/nowhere: No such file or directory"),
         ({"format": "voc", "input": "x", "image_dir": "y"}, "--image_dir belongs to --format coco"),
         ({"format": "coco", "input": "x"}, "needs --image_dir"),
         ({"format": "coco", "input": "x", "image_dir": "y", "split": "z"}, "--split belongs to --format voc"),
@@ -104,6 +107,55 @@ def test_a_label_map_without_the_class(shared, tmp_path, capsys):
     assert main(arguments) == 2
     assert "the label map has only 'RBC'" in capsys.readouterr().err
     assert not (tmp_path / "x.record").exists()
+
+
+def _write_coco(folder: Path, **changes: object) -> dict[str, object]:
+    picture = io.BytesIO()
+    Image.new("RGB", (16, 12), "red").save(picture, "PNG")
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(picture.getvalue())
+    box = {"image_id": 1, "category_id": 3, "bbox": [1, 2, 4, 5]}
+    content = {
+        "images": [{"id": i, "file_name": f"{name}.png"} for i, name in enumerate(("a", "b", "gone"), start=1)],
+        "categories": [{"id": 3, "name": " cat "}],
+        "annotations": [box, {**box, "image_id": 2, "bbox": [1, 2, "4", 5]}, {**box, "image_id": 9}],
+    }
+    (folder / "x.json").write_text(json.dumps({**content, **changes}))
+    return {"format": "coco", "input": folder / "x.json", "image_dir": folder}
+
+
+def test_what_is_left_out_is_summed_up(tmp_path, capsys):
+    assert main(_arguments(tmp_path, **_write_coco(tmp_path))) == 0
+    shown = capsys.readouterr().out
+    assert "2 images (1 without boxes), 1 boxes\n  cat: 1 boxes" in shown
+    assert "skipped: annotation that cannot be read: 1\n  x.json: annotations[1]: bbox [1, 2, '4', 5]" in shown
+    assert "skipped: annotation whose picture is missing: 2\n  x.json: annotations[2]: image_id 9" in shown
+    assert "x.json: images[2]: 'gone.png' is not among the pictures" in shown
+    assert [label.name for label in read_label_map(tmp_path / "label_map.pbtxt")] == ["cat"]
+
+
+@pytest.mark.parametrize("id_", [0, -1, 2**31])
+def test_ids_that_no_label_map_can_hold_matter_where_one_is_made(tmp_path, capsys, id_):
+    arguments = _arguments(tmp_path, **_write_coco(tmp_path, categories=[{"id": id_, "name": "cat"}], annotations=[]))
+    assert main(arguments) == 2
+    assert f"category 'cat' has id {id_}; ids of a label map start at 1" in capsys.readouterr().err
+    (tmp_path / "label_map.pbtxt").write_text("item { id: 1 name: 'cat' }")
+    assert main(arguments) == 0  # classes are matched by name
+
+
+def test_an_unknown_category_is_an_error(tmp_path, capsys):
+    boxes = [{"image_id": 1, "category_id": 4, "bbox": [1, 2, 4, 5]}]
+    assert main(_arguments(tmp_path, **_write_coco(tmp_path, annotations=boxes))) == 2
+    assert "a.png: box 0 has class '4', the label map has only 'cat'" in capsys.readouterr().err
+
+
+def test_nothing_that_can_be_read(tmp_path, capsys):
+    for part in ("Annotations", "JPEGImages"):
+        (tmp_path / "voc" / part).mkdir(parents=True)
+    (tmp_path / "voc/Annotations/a.xml").write_text("<annotation>")
+    (tmp_path / "voc/JPEGImages/a.jpg").touch()
+    assert main(_arguments(tmp_path, format="voc", input=tmp_path / "voc")) == 2
+    assert "no annotation can be read; the first: Annotations/a.xml: line 1: not XML" in capsys.readouterr().err
 
 
 def test_help_answers_without_tensorflow():

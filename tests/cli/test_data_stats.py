@@ -14,7 +14,7 @@ from efficientdet.cli import data_stats
 from efficientdet.cli.terminal import reader_override
 from efficientdet.config import load_config
 from efficientdet.data.label_map import Label, write_label_map
-from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.data.record_encoding import RecordBox, encode_example
 from efficientdet.data.statistics import ChannelSums
 from tests.end_to_end.tiny import CONFIG
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.data.records import ERROR_MARKER, RecordBox, RecordParser, decode_image, encode_example
+from efficientdet.data.record_encoding import RecordBox, encode_example
+from efficientdet.data.records import ERROR_MARKER, RecordParser, decode_image
 from efficientdet.errors import ConfigError
 
 

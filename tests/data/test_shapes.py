@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from efficientdet.data import shapes
-from efficientdet.data.importers.coco import read_coco
+from efficientdet.data.importers.coco import CocoSource
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,11 @@ def drawn(tmp_path_factory):
 
 def test_the_importer_reads_it(drawn):
     for split, count in (("train", 20), ("val", 5)):
-        images, labels, notes = read_coco(drawn / f"{split}.json", drawn / "images" / split)
-        assert notes == []
+        source = CocoSource(drawn / f"{split}.json", image_dir=drawn / "images" / split)
+        assert source.faults == ()
+        images = [source.read(entry) for entry in source.splits[split]]
         assert len(images) == count
-        assert [label.name for label in labels] == list(shapes.CLASSES)
+        assert [label.name for label in source.labels] == list(shapes.CLASSES)
         assert all(1 <= len(image.boxes) <= 12 for image in images)
     assert len({box.name for image in images for box in image.boxes}) >= 4
 

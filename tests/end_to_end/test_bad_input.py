@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from efficientdet.cli import train
-from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.data.record_encoding import RecordBox, encode_example
 from efficientdet.training import distribution
 from tests.end_to_end.tiny import draw_records, train_flags
 

@@ -17,7 +17,7 @@ from PIL import Image
 from efficientdet.builders.evaluation import build_evaluators
 from efficientdet.builders.input import build_preprocessor
 from efficientdet.config import PipelineConfig, load_config
-from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.data.record_encoding import RecordBox, encode_example
 from efficientdet.detector import Detector
 from efficientdet.evaluation.evaluator import Evaluation, evaluate_all
 from efficientdet.types import Batch, Detections, GroundTruth, Predictions, Targets

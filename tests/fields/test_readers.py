@@ -20,7 +20,7 @@ from efficientdet.config import parse_config
 from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import FixedShape, Preprocessor
-from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.data.record_encoding import RecordBox, encode_example
 from efficientdet.errors import ConfigError
 from efficientdet.types import Example, Targets
 from tests.end_to_end.tiny import CONFIG

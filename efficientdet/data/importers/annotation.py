@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from efficientdet.data.faults import Fault
 from efficientdet.errors import DataError
 
 # Formats that write two decimals leave boxes a hundredth of a pixel outside; that is rounding, not a fault to report.
@@ -32,19 +33,36 @@ class BoxAnnotation(NamedTuple):
     is_crowd: bool = False
     is_difficult: bool = False
     is_truncated: bool = False
+    place: str = ""  # in the annotation file: "object 12", "line 3", "annotations[7]", "shapes[2]"
 
     def __str__(self) -> str:
         return f"{self.name} (xmin {self.xmin:g}, ymin {self.ymin:g}, xmax {self.xmax:g}, ymax {self.ymax:g})"
 
 
 class AnnotatedImage(NamedTuple):
-    """One picture as an annotation describes it."""
+    """One picture as an annotation describes it, right or wrong."""
 
     path: Path
     filename: str
     source_id: str
     size: tuple[int, int] | None  # (height, width) as annotated, where it is
     boxes: tuple[BoxAnnotation, ...]
+    annotation: str = ""  # the file that holds the boxes, relative to the data set's root; "" where there is none
+    is_normalized: bool = False  # coordinates are fractions of the picture, not pixels
+    encoded: bytes | None = None  # the picture itself, where it is no file of its own (records)
+    place: str = ""  # of such a picture in the file `annotation`: "record 7"; with it, `Survey.files` names the picture
+    faults: tuple[Fault, ...] = ()  # what the reader had to overlook
+
+
+class AnnotationError(DataError):
+    """The annotation of one picture cannot be read; the rest of the data set may be fine."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.where}: {fault.detail}")
+        self.fault = fault
+
+    def __reduce__(self) -> tuple[type[AnnotationError], tuple[Fault]]:
+        return type(self), (self.fault,)  # errors are pickled by their text otherwise
 
 
 class Note(NamedTuple):

@@ -1,156 +1,181 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Reads COCO detection annotations: one JSON file with images, annotations and categories, and a folder of pictures."""
+"""Reads COCO detection annotations: JSON files with images, annotations and categories, and folders of pictures.
+
+Outlines and run lengths are passed over; their `area` and `iscrowd` are kept.
+"""
 
 from __future__ import annotations
 
-import json
+import logging
 import math
-import reprlib
-from collections import defaultdict
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation, Note, path_inside
+from efficientdet.data import faults
+from efficientdet.data.faults import Fault
+from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.coco_columns import CocoColumns, read_columns
+from efficientdet.data.importers.listing import FaultLog, FileTree, join
+from efficientdet.data.importers.pictures import FileIndex, parts_of, picture_index
+from efficientdet.data.importers.split_names import in_order, name_splits, report_overlap, split_of, split_of_path
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 
-SKIPPED_NO_PICTURE = "skipped: picture file is missing"
-DROPPED_NO_BOX = "dropped: annotation without a bbox of four numbers"
-DROPPED_NO_IMAGE = "dropped: annotation of an image_id that is not listed"
+_logger = logging.getLogger(__name__)
+
+_ANNOTATION_FOLDERS = ("annotations", "annotation", "coco", "labels", "json")
+_SAMPLE = 64
 
 
-_LARGEST_ID = 2**31 - 1  # of a class, in a label map
+class CocoSource:
+    """One COCO file, or a folder with one for each split, see `source.Source`; entries are numbers."""
 
+    format = "coco"
 
-def read_coco(
-    path: Path, image_dir: Path, *, needs_labels: bool = False
-) -> tuple[list[AnnotatedImage], list[Label], list[Note]]:
-    """Reads a COCO JSON file.
+    def __init__(self, path: Path, *, image_dir: Path | None = None) -> None:
+        """Reads the files, into columns.
 
-    Args:
-      path: the JSON file; `bbox` is [x, y, width, height] in pixels.
-      image_dir: folder that the `file_name`s are relative to.
-      needs_labels: the categories are to become a label map, so that their ids must be fit for one.
+        Args:
+          path: a JSON file, or a folder that holds some; the name of each says its split.
+          image_dir: what `file_name`s are relative to; None looks for the pictures in the folder of the data set.
 
-    Returns:
-      The pictures in the order of the file, those without annotation included; all categories under their own ids; and
-      notes on what had to be left out. The source id is the image id; crowd flags and (mask) areas are kept.
+        Raises:
+          DataError: when a file is no such JSON, they do not agree on the categories, or no picture is there.
+        """
+        log = FaultLog()
+        self.root = path if path.is_dir() else _root_of(path)
+        tree = FileTree(self.root, log) if path.is_dir() else None
+        found = coco_files(tree) if tree else [os.path.relpath(path, self.root)]
+        if not found:
+            raise DataError(f"{path}: no JSON file with lists 'images', 'annotations' and 'categories'")
+        self._files = _without_others(found)
+        self._columns = [read_columns(self.root, file, log) for file in self._files]
+        self.labels = _agree(self._columns, [str(self.root / file) for file in self._files])
+        self.image_root = image_dir or self.root
+        index = picture_index(tree if tree and image_dir is None else FileTree(self.image_root, log))
+        self._first: list[int] = []  # entry of each file's first picture
+        self._pictures: list[str] = []  # of each entry, relative to `image_root`
+        splits: dict[str, Sequence[int]] = {}
+        listed = sum(len(columns.file_names) for columns in self._columns)
+        for number, split in enumerate(name_splits(self._files)):
+            pictures = _find_pictures(self._columns[number], self._files[number], index, log)
+            kept = [row for row, picture in enumerate(pictures) if picture]
+            self._first.append(len(self._pictures))
+            self._pictures += [pictures[row] for row in kept]
+            self._columns[number] = self._columns[number].keep(kept)
+            splits[split] = range(self._first[number], len(self._pictures))
+        if not self._pictures:
+            raise DataError(f"{path}: none of its {listed} pictures is in {self.image_root}")
+        self.splits: Mapping[str, Sequence[int]] = in_order(splits)
+        of_split = dict(zip(splits, self._files, strict=True))
+        report_overlap(splits, self._pictures.__getitem__, of_split.__getitem__, log)
+        self.faults: Sequence[Fault] = log.finish()
 
-    Raises:
-      DataError: when the file is no such JSON, an id occurs twice, a category is unknown or (see
-        `needs_labels`) has an id below 1, or no picture is there.
-    """
-    content = _load(path)
-    if not image_dir.is_dir():
-        raise DataError(f"image_dir {str(image_dir)!r} is not a folder")
-    names = {item["id"]: item["name"].strip() for item in content["categories"]}
-    if needs_labels:
-        _require_label_ids(names, path)
-    notes: list[Note] = []
-    boxes = _boxes_by_image(content, names, str(path), notes)
-    images: list[AnnotatedImage] = []
-    for index, item in enumerate(content["images"]):
-        picture = _picture(image_dir, item["file_name"], f"{path}: images[{index}]")
-        if picture is None:
-            notes.append(Note(SKIPPED_NO_PICTURE, str(image_dir / item["file_name"])))
-            continue
-        height, width = item.get("height"), item.get("width")
-        size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-        images.append(
-            AnnotatedImage(picture, item["file_name"], str(item["id"]), size, tuple(boxes.get(item["id"], ())))
+    def read(self, entry: int) -> AnnotatedImage:
+        """Takes the boxes of one picture out of the columns."""
+        number = max(i for i, first in enumerate(self._first) if first <= entry)
+        columns, row = self._columns[number], entry - self._first[number]
+        names = columns.names
+        boxes = []
+        for i in range(columns.bounds[row], columns.bounds[row + 1]):
+            x, y, width, height = columns.boxes[i].tolist()
+            area, category = float(columns.areas[i]), columns.category_ids[columns.categories[i]]
+            boxes.append(
+                BoxAnnotation(
+                    names.get(category, str(category)), y, x, y + height, x + width,
+                    area=None if math.isnan(area) else area,
+                    is_crowd=bool(columns.is_crowd[i]),
+                    place=f"annotations[{columns.ordinals[i]}]",
+                )
+            )  # fmt: skip
+        height, width = columns.sizes[row].tolist()
+        return AnnotatedImage(
+            path=Path(os.path.join(self.image_root, self._pictures[entry])),
+            filename=columns.file_names[row].replace("\\", "/"),
+            source_id=columns.source_ids[row],
+            size=(height, width) if height and width else None,
+            boxes=tuple(boxes),
+            annotation=self._files[number],
         )
-    if not images:
-        raise DataError(f"{path}: none of its {len(content['images'])} pictures is in {image_dir}")
-    return images, [Label(id_, name) for id_, name in names.items()], notes
 
 
-def _require_label_ids(names: dict[int, str], path: Path) -> None:
-    for id_, name in names.items():
-        if not 1 <= id_ <= _LARGEST_ID:
-            raise DataError(
-                f"{path}: category {name!r} has id {_shortened(id_)}; ids of a label map start at 1 (0 is the "
-                f"background) and end at {_LARGEST_ID}. Write a label map of your own, with ids from 1 and the names "
-                "of the categories, and give it as --label_map_path: classes are then matched by name"
-            )
+def coco_files(tree: FileTree) -> list[str]:
+    """The JSON files of a folder that look like COCO annotations, by the keys at their start and end."""
+    return [file for file in tree.paths(".json") if looks_like_coco(tree.root / file)]
 
 
-def _picture(image_dir: Path, name: str, place: str) -> Path | None:
-    """The file of a picture; None where there is none."""
+def looks_like_coco(path: Path) -> bool:
+    """Whether the start and the end of a file name all three lists."""
+    piece = 1 << 16
     try:
-        picture = path_inside(image_dir, name)
-        return picture if picture.is_file() else None
-    except DataError as error:
-        raise DataError(f"{place}: {error}") from None
-    except (ValueError, OSError) as error:  # a NUL, half a surrogate pair, a name longer than the system takes
-        raise DataError(f"{place}: file_name {_shortened(name)} cannot name a file ({error})") from error
+        with open(path, "rb") as file:
+            start = file.read(piece)
+            file.seek(max(piece, os.fstat(file.fileno()).st_size - piece))
+            text = (start + file.read(piece)).replace(b"\0", b"")  # UTF-16 as well
+    except OSError:
+        return False
+    keys = (b'"images"', b'"annotations"', b'"categories"')
+    # The list in the middle may hide behind one that is long.
+    return b"{" in start[:64] and sum(key in text for key in keys) >= 2
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """Reads the JSON and checks the parts that everything else leans on."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # not JSON, or not text
-        raise DataError(f"{path}: not a JSON file ({error})") from error
-    except RecursionError as error:
-        raise DataError(f"{path}: not a COCO detection file, its lists are nested too deeply") from error
-    required = {"images": {"id": int, "file_name": str}, "categories": {"id": int, "name": str}, "annotations": {}}
-    for section, fields in required.items():
-        if not isinstance(content, dict) or not isinstance(content.get(section), list):
-            raise DataError(f"{path}: not a COCO detection file, it has no list {section!r}")
-        seen: set[int] = set()
-        for index, item in enumerate(content[section]):
-            for field, kind in fields.items():
-                if not isinstance(item, dict) or not isinstance(item.get(field), kind):
-                    raise DataError(f"{path}: {section}[{index}] has no {field!r} that is a {kind.__name__}")
-            if fields and item["id"] in seen:
-                raise DataError(f"{path}: {section}[{index}] repeats id {item['id']}")
-            seen.add(item["id"] if fields else index)
-    return content
+def _root_of(file: Path) -> Path:
+    """The folder that holds the pictures of a file: where it lies, or above a folder for annotations."""
+    folder = file.absolute().parent
+    return folder.parent if folder.name.lower() in _ANNOTATION_FOLDERS else folder
 
 
-def _boxes_by_image(
-    content: dict[str, Any], names: dict[int, str], path: str, notes: list[Note]
-) -> dict[int, list[BoxAnnotation]]:
-    listed = {item["id"] for item in content["images"]}
-    boxes: dict[int, list[BoxAnnotation]] = defaultdict(list)
-    for index, item in enumerate(content["annotations"]):
-        place = f"{path}: annotations[{index}]"
-        if not isinstance(item, dict):
-            notes.append(Note(DROPPED_NO_IMAGE, place))
-            continue
-        for field in ("image_id", "category_id"):
-            if isinstance(item.get(field), list | dict):
-                raise DataError(f"{place}: {field} {_shortened(item[field])} is not a number")
-        if item.get("image_id") not in listed:
-            notes.append(Note(DROPPED_NO_IMAGE, place))
-        elif not _is_box(item.get("bbox")):
-            notes.append(Note(DROPPED_NO_BOX, place))
-        elif item.get("category_id") not in names:
-            raise DataError(f"{place}: category_id {_shortened(item.get('category_id'))} is not among the categories")
-        else:
-            try:
-                boxes[item["image_id"]].append(_box(item, names[item["category_id"]]))
-            except OverflowError as error:
-                raise DataError(f"{place}: bbox or area holds a number beyond all pixels") from error
-    return boxes
+def _without_others(files: list[str]) -> list[str]:
+    """Leaves out key points and captions of the same pictures, which COCO has beside its instances."""
+    instances = [file for file in files if file.rpartition("/")[2].startswith("instances")]
+    if instances and len(instances) < len(files):
+        _logger.info("of %d COCO files the instances are read: %s", len(files), ", ".join(instances))
+    return instances or files
 
 
-def _shortened(value: Any) -> str:
-    return reprlib.repr(value)
+def _agree(columns: Sequence[CocoColumns], files: Sequence[str]) -> tuple[Label, ...]:
+    """The categories of all files; a DataError where two give one id different names."""
+    names: dict[int, str] = {}
+    for file, of_file in zip(files, columns, strict=True):
+        for id_, name in of_file.names.items():
+            if names.setdefault(id_, name) != name:
+                raise DataError(f"{file}: category {id_} is {name!r} here and {names[id_]!r} in {files[0]}")
+    return tuple(Label(id_, name) for id_, name in sorted(names.items()))
 
 
-def _is_box(bbox: Any) -> bool:
-    return isinstance(bbox, list) and len(bbox) == 4 and all(isinstance(side, int | float) for side in bbox)
+def _find_pictures(columns: CocoColumns, file: str, index: FileIndex, log: FaultLog) -> list[str]:
+    """The picture of each row; "" where there is none."""
+    folder = _folder_of(columns.file_names, file, index)
+    near = folder or file.rpartition("/")[0]
+    pictures = []
+    for name, ordinal in zip(columns.file_names, columns.image_ordinals.tolist(), strict=True):
+        path = join(folder, "/".join(parts_of(name))) if folder is not None else ""
+        if path not in index.paths:
+            path = index.find(name, near) or ""
+        if not path:
+            log.add(faults.PICTURE_MISSING, file, f"images[{ordinal}]", index.missing(name, near))
+        pictures.append(path)
+    return pictures
 
 
-def _box(item: dict[str, Any], name: str) -> BoxAnnotation:
-    x, y, width, height = map(float, item["bbox"])
-    area = item.get("area", math.nan)
-    known = isinstance(area, int | float) and math.isfinite(area)
-    return BoxAnnotation(
-        name, y, x, y + height, x + width,
-        area=float(area) if known else None,
-        is_crowd=item.get("iscrowd") == 1,
-    )  # fmt: skip
+def _folder_of(names: Sequence[str], file: str, index: FileIndex) -> str | None:
+    """The folder that most of a sample of names are in; of equals, the file's own, then the one called as it is."""
+    votes: dict[str, int] = {}
+    for name in names[:: max(1, len(names) // _SAMPLE)]:
+        path = "/".join(parts_of(name))
+        for candidate in index.candidates(name):
+            if candidate == path or candidate.endswith(f"/{path}"):
+                folder = candidate[: -len(path)].rstrip("/")
+                votes[folder] = votes.get(folder, 0) + 1
+    own, _, stem = file.lower().rpartition("/")
+    split = split_of(stem) or split_of_path(own)
+
+    def rank(folder: str) -> tuple[bool, int, bool, int, bool, int, str]:
+        last = folder.rpartition("/")[2].lower()
+        there = split_of_path(folder)
+        contradicts = None not in (split, there) and split != there
+        alike = len(last) if last in stem else 0
+        return contradicts, -votes[folder], folder.lower() != own, -alike, there != split, len(folder), folder
+
+    return min(votes, key=rank, default=None)

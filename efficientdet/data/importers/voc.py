@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Reads Pascal VOC folders: Annotations/*.xml, JPEGImages/, ImageSets/Main/<split>.txt, with any class names.
+"""Reads Pascal VOC annotations: an XML file for each picture, wherever they lie, with any class names.
 
 Box coordinates are taken as they stand. The 2007-2012 challenges counted pixels from 1; the tools that write this
 format today do not, and at the sizes that matter the difference is below what annotators agree on.
@@ -8,161 +8,132 @@ format today do not, and at the sizes that matter the difference is below what a
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import parse as parse_xml
+from defusedxml.ElementTree import fromstring as parse_xml
 
-from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation, Note, path_inside
+from efficientdet.data import faults
+from efficientdet.data.importers import voc_lists
+from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
+from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
+from efficientdet.data.importers.split_names import report_overlap, split_by_folder
+from efficientdet.data.importers.text_files import read_bounded, unreadable
+from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 
-SKIPPED_NO_ANNOTATION = "skipped: picture of the split without an annotation file"
-SKIPPED_BAD_ANNOTATION = "skipped: annotation that cannot be read"
-SKIPPED_NO_PICTURE = "skipped: annotation whose picture is missing"
+SUFFIX = ".xml"
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_LARGEST_FILE = 8 << 20
+_SIDES = ("ymin", "xmin", "ymax", "xmax")
 
 
-def read_voc(folders: Sequence[Path], splits: Sequence[str | None]) -> tuple[list[AnnotatedImage], list[Note]]:
-    """Reads the pictures of one split each from one or more VOC folders.
+class VocSource(PairedFiles):
+    """A folder with Pascal VOC annotations, see `source.Source`.
 
-    Args:
-      folders: each holds Annotations and JPEGImages, and ImageSets/Main when a split is named. One may be given again
-        with another split.
-      splits: of each folder, the stem of a list in ImageSets/Main; None takes every file in Annotations.
+    Annotations and pictures may lie side by side, in Annotations and JPEGImages, or in any other two folders. What the
+    lists in ImageSets/Main say is taken for the splits, else what the names of folders say.
+    """
 
-    Returns:
-      The pictures in order, and notes on the ones that had to be left out. The source id is the file name, preceded by
-      the folder's when there are several: "VOC2007/000001.jpg".
+    format = "voc"
+
+    def __init__(self, root: Path, *, image_dir: Path | None = None, lists: Sequence[str] | None = None) -> None:
+        """Lists the folder.
+
+        Args:
+          root: the folder; several VOC folders below it are taken together.
+          image_dir: where the pictures are, when not below `root`.
+          lists: names of the lists in ImageSets/Main to take as splits; None for those that are there, () for none.
+
+        Raises:
+          DataError: when no annotation has a picture, or there is no list of such a name, or nothing in it.
+        """
+        log = FaultLog()
+        tree = FileTree(root, log)
+        pairs = pair_annotations(tree, SUFFIX, image_dir, self.format, picture_name, log)
+        annotated = {pair.picture for pair in pairs}
+        listed = voc_lists.read_lists(tree, pairs, lists, log)
+        if lists and not listed:
+            raise DataError(f"{root}: no annotated picture in {', '.join(lists)}; {log.first()}")
+        self.root = root
+        self.image_root = image_dir or root
+        self.labels: tuple[Label, ...] = ()
+        self.splits = listed or split_by_folder(pairs, lambda pair: (_folder(pair.annotation), _folder(pair.picture)))
+        report_overlap(self.splits, lambda pair: pair.picture, lambda split: "", log)
+        report_unannotated(tree if image_dir is None else FileTree(image_dir, log), annotated, log)
+        self.faults = log.finish()
+
+    def read(self, entry: FilePair) -> AnnotatedImage:
+        """Reads one annotation; names are kept with the spaces they end with, see `_name`."""
+        content = parse(self.root, entry.annotation)
+        height, width = _number(content, "size/height"), _number(content, "size/width")
+        boxes: list[BoxAnnotation] = []
+        log = FaultLog(MOST_FAULTS)
+        for index, item in enumerate(content.iter("object")):
+            place = f"object {index}"
+            if item.find("bndbox") is None:
+                log.add(faults.ANNOTATION_ODD, entry.annotation, place, "no bndbox: left out")
+            else:
+                boxes.append(_box(item, place))
+        size = (int(height), int(width)) if 0 < height < 2**31 and 0 < width < 2**31 else None
+        return self.image(entry, size, boxes, log)
+
+
+def parse(root: Path, file: str) -> Element:
+    """The root element of an annotation file.
 
     Raises:
-      DataError: when a folder is not laid out like this, nothing is left of it, or a picture would be there twice.
+      AnnotationError: it cannot be read, is no XML, defines entities or is another kind of XML.
     """
-    images: list[AnnotatedImage] = []
-    notes: list[Note] = []
-    for folder, split, prefix in zip(folders, splits, _prefixes(folders), strict=True):
-        found: list[AnnotatedImage] = []
-        for stem in _stems(folder, split):
-            image = _read_picture(folder, stem, prefix)
-            if isinstance(image, Note):
-                notes.append(image)
-            else:
-                found.append(image)
-        if not found:
-            faults = f"; the first: {notes[0].kind}: {notes[0].detail}" if notes else ""
-            raise DataError(f"{folder}: no annotated picture{f' in split {split!r}' if split else ''}{faults}")
-        # Results are filed under these ids: with one of them twice, its picture would count twice.
-        if twice := {image.source_id for image in images} & {image.source_id for image in found}:
-            raise DataError(f"{folder}: {min(twice)!r} is given twice: its splits must not overlap")
-        images += found
-    return images, notes
-
-
-def _prefixes(folders: Sequence[Path]) -> list[str]:
-    """What sets the ids of several folders' pictures apart: the folders' names, or where two are alike their paths."""
-    if len(folders) == 1:
-        return [""]
-    paths = [Path(os.path.abspath(folder)) for folder in folders]
-    names = {path: path.name for path in paths}
-    if len(set(names.values())) < len(names):
-        return [f"{folder.as_posix()}/" for folder in folders]
-    return [f"{names[path]}/" for path in paths]
-
-
-def class_names(folders: Iterable[Path]) -> list[str]:
-    """All class names in the folders' annotations, sorted.
-
-    Every annotation counts, not only those of one split: the label map written with the training split then holds the
-    classes that occur in another one only.
-    """
-    names: set[str] = set()
-    for folder in folders:
-        for path in sorted((folder / "Annotations").glob("*.xml")):
-            root = _parse(path)
-            if not isinstance(root, Note):
-                names.update(_text(item, "name") for item in root.iter("object"))
-    return sorted(names - {""})
-
-
-def _stems(folder: Path, split: str | None) -> list[str]:
-    annotations = folder / "Annotations"
-    if not annotations.is_dir():
-        raise DataError(f"{folder}: not a Pascal VOC folder, it has no Annotations")
-    if split is None:
-        return sorted(path.stem for path in annotations.glob("*.xml"))
-    lists = folder / "ImageSets" / "Main"
-    path = path_inside(lists, f"{split}.txt")
-    if not path.is_file():
-        known = ", ".join(sorted(other.stem for other in lists.glob("*.txt"))) or "none"
-        raise DataError(f"{path} is missing: no split {split!r} (there: {known})")
+    data = read_bounded(root, file, _LARGEST_FILE)
+    if not data.strip():
+        raise unreadable(file, "the file is empty")
     try:
-        lines = filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines()))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not a list of names: byte {error.start} is not UTF-8") from None
-    # The lists of single classes put a flag behind the name: -1 absent, 0 difficult, 1 present.
-    return list(dict.fromkeys(line if (annotations / f"{line}.xml").exists() else line.split()[0] for line in lines))
+        content = parse_xml(data.lstrip(), forbid_dtd=False)
+    except ParseError as error:
+        line, _ = error.position
+        raise unreadable(file, f"not XML ({error})", f"line {line}") from error
+    except DefusedXmlException as error:
+        raise unreadable(file, f"refused: it defines entities ({type(error).__name__})") from error
+    except (ValueError, LookupError) as error:  # an encoding that nobody knows
+        raise unreadable(file, f"not XML ({error})") from error
+    if content.tag != "annotation":
+        raise unreadable(file, f"not a Pascal VOC annotation: its root element is {content.tag[:80]!r}")
+    return content
 
 
-def _read_picture(folder: Path, stem: str, prefix: str) -> AnnotatedImage | Note:
-    annotation = path_inside(folder / "Annotations", f"{stem}.xml")
-    if not annotation.is_file():
-        return Note(SKIPPED_NO_ANNOTATION, str(annotation))
-    root = _parse(annotation)
-    if isinstance(root, Note):
-        return root
-    path = _picture_path(folder / "JPEGImages", stem, _text(root, "filename"))
-    if path is None:
-        return Note(SKIPPED_NO_PICTURE, str(annotation))
-    height, width = _number(root, "size/height"), _number(root, "size/width")
-    return AnnotatedImage(
-        path=path,
-        filename=path.name,
-        source_id=f"{prefix}{path.name}",
-        size=(int(height), int(width)) if 0 < height < math.inf and 0 < width < math.inf else None,
-        boxes=tuple(map(_box, root.iter("object"))),
-    )
+def picture_name(root: Path, file: str) -> str:
+    """The name of the picture that an annotation states; "" where it states none. Raises an AnnotationError."""
+    return (parse(root, file).findtext("filename") or "").strip()
 
 
-def _parse(path: Path) -> Element | Note:
-    try:
-        return parse_xml(path, forbid_dtd=False).getroot()
-    except (ParseError, DefusedXmlException, OSError, ValueError) as error:
-        return Note(SKIPPED_BAD_ANNOTATION, f"{path}: {error}")
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
-def _picture_path(folder: Path, stem: str, filename: str) -> Path | None:
-    """The picture of an annotation: of the same stem first, since <filename> is often left over from a copied file."""
-    names = [f"{stem}{suffix}" for lower in _SUFFIXES for suffix in (lower, lower.upper())]
-    names.append(Path(filename.replace("\\", "/")).name)
-    candidates = (path_inside(folder, name) for name in names if name)
-    return next((path for path in candidates if _is_file(path)), None)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long for the file system
-        return False
-
-
-def _box(item: Element) -> BoxAnnotation:
-    ymin, xmin, ymax, xmax = (_number(item, f"bndbox/{side}") for side in ("ymin", "xmin", "ymax", "xmax"))
+def _box(item: Element, place: str) -> BoxAnnotation:
+    ymin, xmin, ymax, xmax = (_number(item, f"bndbox/{side}") for side in _SIDES)
     return BoxAnnotation(
-        _text(item, "name"), ymin, xmin, ymax, xmax,
+        _name(item.findtext("name") or ""), ymin, xmin, ymax, xmax,
         is_difficult=_number(item, "difficult") == 1,
         is_truncated=_number(item, "truncated") == 1,
+        place=place,
     )  # fmt: skip
 
 
-def _text(element: Element, path: str) -> str:
-    return (element.findtext(path) or "").strip()
+def _name(text: str) -> str:
+    """A class name as it was typed: "car " stays apart from "car".
+
+    Only where the text starts on a line of its own are the spaces those of a program that lays XML out.
+    """
+    return text.strip() if text.lstrip(" \t")[:1] in ("\n", "\r") else text
 
 
 def _number(element: Element, path: str) -> float:
     try:
-        return float(_text(element, path))
+        return float((element.findtext(path) or "").strip())
     except ValueError:
         return math.nan

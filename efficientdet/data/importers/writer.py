@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Writes annotated pictures as TFRecord shards: all of them or none, and a summary of what was mended or left out."""
+"""Writes annotated pictures as TFRecord shards: all or none, with a summary of what was mended or left out."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation, Note, fit_boxes, turn_box
-from efficientdet.data.importers.images import EncodedImage, read_image
-from efficientdet.data.records import RecordBox, encode_example
+from efficientdet.data.importers.annotation import AnnotatedImage, Note
+from efficientdet.data.importers.preparation import prepare_record
+from efficientdet.data.record_encoding import frame_record
 from efficientdet.errors import DataError, UsageError
 
 SKIPPED_UNREADABLE = "skipped: picture that cannot be read"
-TURNED_BOXES = "turned: boxes annotated on the picture before its EXIF orientation was applied"
-OTHER_SIZE = "kept: picture whose size differs from the annotated one"
-REENCODED = "encoded anew: picture that was not upright 8-bit RGB"
 
 _PICTURES_IN_FLIGHT = 64  # bounds memory: a slow disk must not let encoded pictures pile up
 
@@ -107,9 +103,9 @@ def write_records(
         records = stack.enter_context(contextlib.closing(_prepare_all([images[i] for i in order], ids)))
         done = 0
         for path, share in zip(temporary, np.array_split(order, num_shards), strict=True):
-            with tf.io.TFRecordWriter(str(path)) as writer:
+            with path.open("wb") as file:
                 for _ in share:
-                    _take(next(records), writer, summary)
+                    _take(next(records), file, summary)
                     done += 1
                     on_progress(done, len(images))
         if not summary.num_images:
@@ -142,11 +138,11 @@ def _prepare_all(images: Sequence[AnnotatedImage], ids: dict[str, int]) -> Gener
             yield from pool.map(lambda image: _prepare(image, ids), images[start : start + _PICTURES_IN_FLIGHT])
 
 
-def _take(record: _Record, writer: tf.io.TFRecordWriter, summary: Summary) -> None:
+def _take(record: _Record, file: BinaryIO, summary: Summary) -> None:
     summary.notes += record.notes
     if record.serialized is None:
         return
-    writer.write(record.serialized)
+    file.writelines(frame_record(record.serialized))
     summary.num_images += 1
     summary.num_without_boxes += not record.names
     summary.boxes_by_class.update(record.names)
@@ -154,44 +150,7 @@ def _take(record: _Record, writer: tf.io.TFRecordWriter, summary: Summary) -> No
 
 def _prepare(image: AnnotatedImage, ids: dict[str, int]) -> _Record:
     try:
-        picture = read_image(image.path)
+        serialized, _, boxes, notes = prepare_record(image, ids)
     except DataError as error:
         return _Record(None, (), [Note(SKIPPED_UNREADABLE, str(error))])
-    upright, notes = _upright_boxes(image, picture)
-    if picture.reencoded:
-        notes.append(Note(REENCODED, image.filename))
-    boxes, faults = fit_boxes(upright, picture.size, image.filename)
-    serialized = encode_example(
-        encoded=picture.data,
-        image_format=picture.format,
-        size=picture.size,
-        filename=image.filename,
-        source_id=image.source_id,
-        boxes=[_record_box(box, ids[box.name], picture.size) for box in boxes],
-    )
-    return _Record(serialized, tuple(box.name for box in boxes), notes + faults)
-
-
-def _upright_boxes(image: AnnotatedImage, picture: EncodedImage) -> tuple[list[BoxAnnotation], list[Note]]:
-    """Boxes in the frame of the upright picture.
-
-    Tools differ in whether they show a picture turned by its EXIF orientation. The annotated size tells, when the turn
-    swaps height and width; otherwise the boxes are taken to belong to the upright picture.
-    """
-    if image.size is None or image.size == picture.size:
-        return list(image.boxes), []
-    if image.size == picture.stored_size:
-        turned = [turn_box(box, picture.orientation, picture.stored_size) for box in image.boxes]
-        return turned, [Note(TURNED_BOXES, image.filename)]
-    (height, width), (real_height, real_width) = image.size, picture.size
-    detail = f"{image.filename}: annotated {width}x{height}, is {real_width}x{real_height}"
-    return list(image.boxes), [Note(OTHER_SIZE, detail)]
-
-
-def _record_box(box: BoxAnnotation, class_id: int, size: tuple[int, int]) -> RecordBox:
-    height, width = size
-    return RecordBox(
-        box.name, class_id, box.ymin / height, box.xmin / width, box.ymax / height, box.xmax / width,
-        area=(box.ymax - box.ymin) * (box.xmax - box.xmin) if box.area is None else box.area,
-        is_crowd=box.is_crowd, is_difficult=box.is_difficult, is_truncated=box.is_truncated,
-    )  # fmt: skip
+    return _Record(serialized, tuple(box.name for box in boxes), notes)

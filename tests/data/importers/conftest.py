@@ -1,12 +1,14 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""A small Pascal VOC folder to import."""
+"""Small data sets to import."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
+from efficientdet.data.faults import Fault
 
 _XML = """<annotation><filename>{filename}</filename>
 <size><width>16</width><height>12</height><depth>3</depth></size>{objects}</annotation>"""
@@ -32,3 +34,25 @@ def voc_folder(tmp_path, encode_picture) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def plant(tmp_path) -> Callable[..., Path]:
+    """Writes a folder: {path: text or bytes}; "" makes an empty file, which will do for a picture that nobody opens."""
+
+    def write(files: dict[str, str | bytes], name: str = "set") -> Path:
+        root = tmp_path / name
+        for path, content in files.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        root.mkdir(exist_ok=True)
+        return root
+
+    return write
+
+
+@pytest.fixture
+def brief() -> Callable[[Iterable[Fault]], list[tuple[str, str, str]]]:
+    """(code, file, place) of faults."""
+    return lambda faults: [(fault.code, fault.file, fault.place) for fault in faults]

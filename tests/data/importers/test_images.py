@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import io
+import pickle
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from efficientdet.data.importers.images import normalize_image, read_image
+from efficientdet.data.importers.images import PictureError, normalize_image, read_image
 from efficientdet.errors import DataError
 
 _GRADIENT = np.linspace(0, 255, 12 * 20 * 3).reshape(12, 20, 3).astype(np.uint8)
@@ -115,3 +116,25 @@ def test_pixels_are_counted_before_decoding():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.jpg: No such file"):
         read_image(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [(b"", "picture-empty"), (b"hello", "picture-unreadable"),
+     (_encode(Image.fromarray(_GRADIENT), "JPEG")[:-2], "picture-truncated"),
+     (_encode(Image.fromarray(_GRADIENT), "PNG")[:-12], "picture-truncated")],
+)  # fmt: skip
+def test_an_error_says_what_kind_it_is_and_travels_between_processes(data, code):
+    with pytest.raises(PictureError) as caught:
+        normalize_image(data, "x.jpg")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (copy.code, str(copy)) == (code, f"x.jpg: {caught.value.detail}")
+
+
+def test_a_picture_known_to_be_sound_is_not_decoded_again():
+    damaged = _encode(Image.fromarray(_GRADIENT), "JPEG")[:-2]
+    assert normalize_image(damaged, "x", load=False).data == damaged
+    grey = _encode(Image.fromarray(_GRADIENT[..., 0]), "PNG")
+    assert normalize_image(grey, "x", load=False) == normalize_image(grey, "x")
+    with pytest.raises(PictureError, match="x: not a readable picture"):
+        normalize_image(grey[:80], "x", load=False)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from efficientdet.data.importers import annotation, writer
+from efficientdet.data.importers import annotation, preparation, writer
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.writer import shard_paths, write_records
 from efficientdet.errors import DataError, UsageError
@@ -95,7 +95,7 @@ def test_faults_are_listed_and_the_rest_is_written(tmp_path, pictures):
     assert "1.jpg" in kinds[writer.SKIPPED_UNREADABLE]
     assert kinds[annotation.DROPPED_ZERO_AREA].startswith("2.jpg: box 0, dog")
     assert kinds[annotation.CLIPPED].startswith("2.jpg: box 1, dog")
-    assert kinds[writer.OTHER_SIZE] == "3.jpg: annotated 32x24, is 16x12"
+    assert kinds[preparation.OTHER_SIZE] == "3.jpg: annotated 32x24, is 16x12"
     assert (summary.num_images, summary.boxes_by_class) == (9, {"cat": 8, "dog": 1})
     record = next(record for record in _read(tmp_path / "x") if record["image/source_id"] == [b"2"])
     assert (record["image/object/bbox/ymin"][0], record["image/object/bbox/xmax"][0]) == (0.0, 1.0)
@@ -119,7 +119,7 @@ def test_boxes_of_a_turned_picture(tmp_path, annotated, sides, noted):
     assert Image.open(io.BytesIO(record["image/encoded"][0])).size == (12, 20)
     found = [record[f"image/object/bbox/{side}"][0] for side in ("ymin", "xmin", "ymax", "xmax")]
     np.testing.assert_allclose(found, sides, atol=1e-6)
-    expected = {writer.REENCODED} | ({writer.TURNED_BOXES} if noted else set())
+    expected = {preparation.REENCODED} | ({preparation.TURNED_BOXES} if noted else set())
     assert {note.kind for note in summary.notes} == expected
 
 
