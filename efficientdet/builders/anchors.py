@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from efficientdet.builders.choice import choice
-from efficientdet.builders.extractors import extractor_builder
 from efficientdet.config import PipelineConfig
 from efficientdet.ops.anchors import AnchorOrder, StrideRule, generate_anchors
 from efficientdet.ops.ssd_anchors import BoxShape, box_shapes, even_scales, generate_ssd_anchors
@@ -74,6 +73,9 @@ def _multiscale_per_cell(settings: _Multiscale) -> list[int]:
 
 
 def _ssd_anchors(settings: _Ssd, config: PipelineConfig, image_size: tuple[int, int]) -> np.ndarray:
+    # Imports TensorFlow, which the anchors of a pyramid do without: the data check builds those.
+    from efficientdet.builders.extractors import extractor_builder
+
     return generate_ssd_anchors(
         image_size,
         extractor_builder(config).feature_sizes(config.proto.model.ssd, image_size),
