@@ -12,7 +12,7 @@ import pytest
 _PACKAGE = Path(__file__).resolve().parents[1] / "efficientdet"
 
 # Lowest first. Rooms on one floor are neighbours. The floors of the config stand beside the tensors' floors: only
-# `builders` and what is above read messages, plus the readers of the label map.
+# `builders` and what is above read messages, plus the readers of label maps and records.
 _FLOORS = [
     {"types", "errors", "field_paths", "atomic_write"},
     {"protos", "ops"},
@@ -26,7 +26,8 @@ _FLOORS = [
     {"evaluation", "export", "weights"},
     {"training", "inference"},
     {"builders", "model_directory"},
-    {"experiment", "conversion"},
+    {"experiment", "conversion", "fine_tuning"},
+    {"doctor"},
     {"cli"},
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
@@ -34,8 +35,16 @@ _CONFIG_ROOMS = {
     "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks",
     "config", "field_accounts",
 }  # fmt: skip
-_MESSAGE_READERS = _CONFIG_ROOMS | {"builders", "model_directory", "experiment", "conversion", "cli"}
-_LABEL_MAP_PROTO = "efficientdet.protos.string_int_label_map_pb2"
+_MESSAGE_READERS = _CONFIG_ROOMS | {
+    "builders",
+    "model_directory",
+    "experiment",
+    "conversion",
+    "fine_tuning",
+    "doctor",
+    "cli",
+}
+_FILE_PROTOS = ("efficientdet.protos.string_int_label_map_pb2", "efficientdet.protos.example_pb2")  # no config in them
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -64,7 +73,7 @@ def test_a_module_imports_only_from_lower_floors(path: Path) -> None:
         if parts[0] != "efficientdet" or len(parts) < 2 or parts[1] not in _FLOOR_OF or parts[1] == room:
             continue
         assert _FLOOR_OF[parts[1]] < _FLOOR_OF[room], f"{path.name} ({room}) must not import {name}"
-        if parts[1] in _CONFIG_ROOMS and not name.startswith(_LABEL_MAP_PROTO):
+        if parts[1] in _CONFIG_ROOMS and not name.startswith(_FILE_PROTOS):
             assert room in _MESSAGE_READERS, f"{path.name} is a component and must know nothing of config: {name}"
 
 

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 
 from efficientdet.cli.terminal import add_config_arguments, boolean, command, positive_int, read_config
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
+
+_logger = logging.getLogger(__name__)
 
 # Flags of TFOD's model_main that are known and refused, with what to do instead.
 _REFUSED = {
@@ -98,6 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if flags.sample_1_of_n_eval_examples is not None:  # of every reader, where an override could name one only
         for reader in config.proto.eval_input_reader:
             reader.sample_1_of_n_examples = flags.sample_1_of_n_eval_examples
+
+    if not evaluate_only:
+        from efficientdet.doctor.preflight import preflight_lines
+
+        for line in preflight_lines(config):
+            _logger.warning("%s", line)
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
 

@@ -47,6 +47,7 @@ def draw_labels(
     boxes: Sequence[Rectangle],
     colours: Sequence[tuple[int, int, int]],
     size: tuple[int, int],
+    letters: int | None = None,
 ) -> None:
     """Draws the labels of boxes, of which the first choose their places first; some find none, and are left out.
 
@@ -56,8 +57,9 @@ def draw_labels(
       boxes: inside the picture.
       colours: of the boxes, RGB.
       size: (height, width) of the picture.
+      letters: their size, pixels; None: what suits the picture, see `font_size`.
     """
-    font = font_of(font_size(*size))
+    font = font_of(letters or font_size(*size))
     placed: list[Rectangle] = []
     for text, box, colour in zip(texts, boxes, colours, strict=True):
         label = _place_label(box, _text_size(font, text), placed, *size) if text else None
