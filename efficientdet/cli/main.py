@@ -18,9 +18,11 @@ class _Command(NamedTuple):
 
 _COMMANDS = {
     "train": _Command("train", "train and evaluate from a pipeline config, or evaluate a run's checkpoints"),
+    "doctor": _Command("doctor", "look for what will ruin a run: in its data, its recipe, on the machine"),
     "export": _Command("export", "write a checkpoint as a SavedModel"),
     "infer": _Command("infer", "run a SavedModel or a checkpoint on pictures"),
     "convert-checkpoint": _Command("convert_checkpoint", "turn published weights into a checkpoint and its config"),
+    "import": _Command("import_dataset", "turn a data set of any common format into records, a config and a report"),
     "create-tfrecord": _Command("create_tfrecord", "convert Pascal VOC or COCO annotations into TFRecords"),
     "config": _Command("config", "explain what becomes of each field of a config, or of every field there is"),
     "show-config": _Command("show_config", "check a pipeline config and print it resolved"),

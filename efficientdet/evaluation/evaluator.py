@@ -198,7 +198,7 @@ class Evaluator:
             source_id, size = picture.source_ids.decode("utf-8", "replace"), picture.original_sizes
             truth = None
             if not settings.ignore_truth:
-                truth = _in_picture_frame(picture.ground_truth, picture.inputs.shape[:2], picture.true_sizes)
+                truth = in_picture_frame(picture.ground_truth, picture.inputs.shape[:2], picture.true_sizes)
                 for metric_set in gathered.metric_sets:
                     metric_set.add(source_id, size, found, truth)
             if gathered.coco is not None and gathered.coco not in gathered.metric_sets:
@@ -271,7 +271,13 @@ def _mean(losses: Sequence[Losses]) -> Losses | None:
     return Losses(*(float(values) for values in np.mean(np.asarray(losses, np.float64), axis=0)))
 
 
-def _in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:
-    """Takes the boxes of one picture from the frame of the padded input to that of the picture."""
+def in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:
+    """Takes the boxes of one picture from the frame of the padded input to that of the picture.
+
+    Args:
+      truth: numpy arrays without a batch dimension.
+      input_size: (H, W) of the network's input.
+      true_size: (h, w) of the picture inside it.
+    """
     scale = np.asarray(input_size, np.float64) / np.asarray(true_size, np.float64)
     return truth._replace(boxes=truth.boxes * np.tile(scale, 2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -89,6 +90,8 @@ class Trainer(orbit.AbstractTrainer):
         self._iterator: tf.data.Iterator | None = None
         self._next_step = -1
         self._last_batch: Batch | None = None
+        self.seconds_waited = 0.0
+        """How long the latest step had to wait for its batch; the first one's includes the filling of buffers."""
         # Unless its caller forbids it, Keras converts the call of each layer with AutoGraph: seconds of tracing wasted.
         step = tf.autograph.experimental.do_not_convert(self._distributed_step)
         self._compiled_step = tf.function(step, autograph=False)
@@ -128,7 +131,9 @@ class Trainer(orbit.AbstractTrainer):
           Exception: what `explain_error` makes of an error in the data.
         """
         step = self.step
+        started = time.perf_counter()
         batch = self._next_batch(step)
+        self.seconds_waited = time.perf_counter() - started
         losses = Losses(*self._compiled_step(batch.inputs, batch.targets).numpy())
         self._next_step = step + 1
         self._last_batch = batch

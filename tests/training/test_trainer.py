@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from efficientdet.errors import DataError, TrainingError
 from efficientdet.losses import DetectionLoss, FocalLoss, Loss, SmoothL1Loss
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.trainer import DataEndedError, TrainerSettings
-from efficientdet.types import Losses, Predictions, Targets
+from efficientdet.types import Batch, Losses, Predictions, Targets
 
 from . import stubs
 
@@ -186,6 +188,21 @@ def _broken_after(steps: int) -> tf.data.Dataset:
     return batches.enumerate().map(
         lambda index, batch: (tf.debugging.assert_less(index, tf.constant(steps, tf.int64), "bad record"), batch)[1]
     )
+
+
+def test_waiting_for_a_batch_is_timed() -> None:
+    trainer = stubs.make_trainer()
+    trainer.train_step()
+    batches = trainer._iterator
+
+    def late() -> Iterator[Batch]:
+        while True:
+            time.sleep(0.05)
+            yield next(batches)
+
+    trainer._iterator = late()
+    trainer.train_step()
+    assert trainer.seconds_waited >= 0.05
 
 
 def test_an_error_of_the_data_is_explained() -> None:
