@@ -77,6 +77,17 @@ def test_a_module_imports_only_from_lower_floors(path: Path) -> None:
             assert room in _MESSAGE_READERS, f"{path.name} is a component and must know nothing of config: {name}"
 
 
+@pytest.mark.parametrize("path", sorted((_PACKAGE / "data").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_data_set_passes_from_importers_to_survey_to_files(path: Path) -> None:
+    flow = ["importers", "survey", "dataset_files"]
+    here = path.relative_to(_PACKAGE / "data").parts[0]
+    later = flow[flow.index(here) + 1 :] if here in flow else flow
+    for name in _imports(path):
+        assert not name.startswith(tuple(f"efficientdet.data.{part}" for part in later)), (
+            f"{path} must not import {name}"
+        )
+
+
 def test_every_floor_names_rooms_that_exist() -> None:
     existing = {_room(path) for path in _modules()}
     assert set(_FLOOR_OF) - existing == set()

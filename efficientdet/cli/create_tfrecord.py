@@ -14,9 +14,9 @@ from pathlib import Path
 from efficientdet.cli.terminal import command, image_progress
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, Note
-from efficientdet.data.importers.coco import CocoSource
+from efficientdet.data.importers.formats.coco import CocoSource
+from efficientdet.data.importers.formats.voc import VocSource
 from efficientdet.data.importers.source import Source
-from efficientdet.data.importers.voc import VocSource
 from efficientdet.data.label_map import Label, LabelMap, read_label_map, write_label_map
 from efficientdet.errors import DataError, UsageError
 
@@ -76,7 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     images, labels, notes = _read(flags, needs_labels=known is None)
     label_map = known or LabelMap(tuple(labels), origin=str(flags.input[0]))
 
-    from efficientdet.data.importers.writer import write_records  # imports TensorFlow: after all that can be mistaken
+    from efficientdet.data.dataset_files.tfrecord_writer import (
+        write_records,  # imports TensorFlow: after all that can be mistaken
+    )
 
     summary = write_records(
         images,

@@ -15,12 +15,12 @@ import numpy as np
 from efficientdet.atomic_write import replace_atomically
 from efficientdet.cli.terminal import command, image_progress, positive_int
 from efficientdet.config import load_config
-from efficientdet.data.importers import output_folder
-from efficientdet.data.importers.class_ids import plan_label_map
-from efficientdet.data.importers.dataset_writer import WrittenSplit, write_dataset
+from efficientdet.data.dataset_files import output_folder
+from efficientdet.data.dataset_files.class_ids import plan_label_map
+from efficientdet.data.dataset_files.dataset_writer import WrittenSplit, write_dataset
+from efficientdet.data.dataset_files.splits import SplitPlan, check_shares, plan_splits
 from efficientdet.data.importers.fixes import read_fixes, write_fixes
 from efficientdet.data.importers.recognition import recognise
-from efficientdet.data.importers.splits import SplitPlan, check_shares, plan_splits
 from efficientdet.data.label_map import LabelMap, write_label_map
 from efficientdet.data.survey import Survey, take_survey
 from efficientdet.doctor.data import check_survey, limits_of

@@ -84,7 +84,7 @@ def test_missing_files(tmp_path):
 
 
 def test_light_modules_leave_tensorflow_alone():
-    modules = ("files", "label_map", "shapes", "importers.voc", "importers.coco", "importers.images")
+    modules = ("files", "label_map", "shapes", "importers.formats.voc", "importers.formats.coco", "importers.images")
     code = "".join(f"import efficientdet.data.{module}\n" for module in modules)
     code += "import efficientdet.cli.create_tfrecord, sys\nassert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

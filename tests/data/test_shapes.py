@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from efficientdet.data import shapes
-from efficientdet.data.importers.coco import CocoSource
+from efficientdet.data.importers.formats.coco import CocoSource
 
 
 @pytest.fixture(scope="module")

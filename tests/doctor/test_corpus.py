@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from efficientdet.config import load_config
+from efficientdet.data.dataset_files.class_ids import plan_label_map
+from efficientdet.data.dataset_files.dataset_writer import write_dataset
+from efficientdet.data.dataset_files.splits import plan_splits
 from efficientdet.data.faults import Fault
-from efficientdet.data.importers.class_ids import plan_label_map
-from efficientdet.data.importers.dataset_writer import write_dataset
 from efficientdet.data.importers.fixes import read_fixes, write_fixes
 from efficientdet.data.importers.recognition import recognise
-from efficientdet.data.importers.splits import plan_splits
 from efficientdet.data.survey import take_survey
 from efficientdet.doctor.data import InputLimits, check_survey, limits_of
 from efficientdet.doctor.findings import Part

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import pytest
 
 from efficientdet.config import load_config
+from efficientdet.data.dataset_files.class_ids import plan_label_map
+from efficientdet.data.dataset_files.dataset_writer import write_dataset
+from efficientdet.data.dataset_files.splits import plan_splits
 from efficientdet.data.files import HEADER_BYTES, walk_records
-from efficientdet.data.importers.class_ids import plan_label_map
-from efficientdet.data.importers.dataset_writer import write_dataset
 from efficientdet.data.importers.recognition import recognise
-from efficientdet.data.importers.splits import plan_splits
 from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.data.record_encoding import frame_record
 from efficientdet.data.survey import take_survey

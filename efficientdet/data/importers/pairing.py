@@ -11,7 +11,7 @@ from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, BoxAnnotation
 from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FilePair, FileTree, join, stem_of
-from efficientdet.data.importers.pictures import FileIndex, picture_index
+from efficientdet.data.importers.picture_index import FileIndex, picture_index
 from efficientdet.data.importers.split_names import split_of_path
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError

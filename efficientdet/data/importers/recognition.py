@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from efficientdet.data.files import HEADER_BYTES, masked_crc32c, resolve_files
-from efficientdet.data.importers.coco import CocoSource, looks_like_coco
-from efficientdet.data.importers.csv_columns import Table
-from efficientdet.data.importers.csv_table import CsvSource
-from efficientdet.data.importers.labelme import LabelmeSource
+from efficientdet.data.importers.formats.coco import CocoSource, looks_like_coco
+from efficientdet.data.importers.formats.csv_columns import Table
+from efficientdet.data.importers.formats.csv_table import CsvSource
+from efficientdet.data.importers.formats.labelme import LabelmeSource
+from efficientdet.data.importers.formats.records import RecordSource
+from efficientdet.data.importers.formats.voc import VocSource
+from efficientdet.data.importers.formats.yolo import YoloSource
+from efficientdet.data.importers.formats.yolo_files import SUFFIX as YOLO_SUFFIX
+from efficientdet.data.importers.formats.yolo_files import holds_labels, label_places
 from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FileTree, join, suffix_of
-from efficientdet.data.importers.records import RecordSource
 from efficientdet.data.importers.source import UNSPLIT, Source
 from efficientdet.data.importers.split_names import in_order, split_of
-from efficientdet.data.importers.voc import VocSource
-from efficientdet.data.importers.yolo import YoloSource
-from efficientdet.data.importers.yolo_files import SUFFIX as YOLO_SUFFIX
-from efficientdet.data.importers.yolo_files import holds_labels, label_places
 from efficientdet.data.label_map import LabelMap, read_label_map
 from efficientdet.errors import ConfigError, DataError, UsageError
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from efficientdet.data.survey.columns import CROWD, DIFFICULT, TRUNCATED, Survey
-from efficientdet.data.survey.survey import take_survey
+from efficientdet.data.survey.survey import CROWD, DIFFICULT, TRUNCATED, Survey
+from efficientdet.data.survey.take import take_survey
 
 __all__ = ["CROWD", "DIFFICULT", "TRUNCATED", "Survey", "take_survey"]

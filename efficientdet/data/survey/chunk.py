@@ -13,9 +13,9 @@ from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationErr
 from efficientdet.data.importers.fixes import Fixes, picture_form
 from efficientdet.data.importers.source import Entry, Source
 from efficientdet.data.survey.chunk_boxes import AnnotatedPicture, ChunkBoxes, survey_boxes
-from efficientdet.data.survey.columns import THUMBNAIL_SIDE
 from efficientdet.data.survey.hashing import GREY_SIDE, perceptual_hashes, thumbnails
 from efficientdet.data.survey.pictures import DIGEST_BYTES, Look, look_at, picture_place
+from efficientdet.data.survey.survey import THUMBNAIL_SIDE
 from efficientdet.errors import DataError
 
 

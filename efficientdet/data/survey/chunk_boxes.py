@@ -15,8 +15,8 @@ from efficientdet.data.survey.box_faults import BoxPlace, geometry_fault, pair_f
 from efficientdet.data.survey.box_frames import BoxColumns
 from efficientdet.data.survey.box_pairs import find_pairs
 from efficientdet.data.survey.boxes import CODES, Judgement, Tally, judge, tally
-from efficientdet.data.survey.columns import CROWD, DIFFICULT, TRUNCATED
 from efficientdet.data.survey.pictures import PictureFacts
+from efficientdet.data.survey.survey import CROWD, DIFFICULT, TRUNCATED
 
 
 class AnnotatedPicture(NamedTuple):

@@ -1,134 +1,103 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Takes a survey: chunks of pictures are looked at in worker processes, and their columns put together."""
+"""What one pass over a data set leaves behind: columns of numbers, a few hundred bytes for a picture. No TensorFlow."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-import operator
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from efficientdet.data import MAX_PIXELS
-from efficientdet.data.faults import BOX_OFF_BY_ONE, Fault
-from efficientdet.data.importers.fix_text import EVERY_FILE
+from efficientdet.data.faults import Fault
+from efficientdet.data.importers.annotation import AnnotatedImage
 from efficientdet.data.importers.fixes import Fixes
+from efficientdet.data.importers.images import read_upright
 from efficientdet.data.importers.source import Entry, Source
-from efficientdet.data.survey.boxes import Tally
-from efficientdet.data.survey.chunk import Chunk, PictureColumns, Task, survey_chunk
-from efficientdet.data.survey.columns import Survey
-from efficientdet.data.survey.workers import survey_chunks
 
-_MAX_CHUNK = 128  # pictures: enough for the work on arrays to cost nothing, few enough to end soon
-_CHUNKS_PER_PROCESS = 4
-_MIN_PICTURES_PER_PROCESS = 64  # fewer are read sooner than a process has started
+CROWD, DIFFICULT, TRUNCATED = 1, 2, 4
+"""Bits of `Survey.box_flags`."""
+
+THUMBNAIL_SIDE = 8
 
 
-def take_survey(
-    source: Source,
-    *,
-    fixes: Fixes | None = None,
-    processes: int | None = None,
-    max_pixels: int = MAX_PIXELS,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Survey:
-    """Reads every annotation and decodes every picture of a data set, once; twice where x and y are exchanged all over.
+@dataclass(frozen=True)
+class Survey:
+    """A data set, measured. A row is one picture of one split; rows stand in the source's order.
 
-    Args:
-      source: the data set.
-      fixes: edits to make on the way.
-      processes: how many work at it; None for one per core. The result is the same whatever their number.
-      max_pixels: larger pictures are not decoded.
-      on_progress: called with (pictures done, pictures in all).
+    A picture that fixes drop has no row; one that cannot be used (unreadable picture or annotation) has a row without
+    boxes. P rows, N boxes, C class names.
 
-    Raises:
-      DataError: an edit of `fixes` does not fit what stands there or finds nothing, or a worker process died.
+    Attributes:
+      source: what was read.
+      fixes: what was applied on the way; None for nothing.
+      splits: names of the splits, in the source's order, then those that fixes move pictures to.
+      split_of: int32 [P], index into `splits`.
+      entries: P keys for `source.read`.
+      names: P file names of pictures, as a record names them; "" where the annotation cannot be read.
+      files: P pictures, relative to the data set's root where they are inside, with forward slashes.
+      sizes: int32 [P, 2], height and width in pixels, upright; 0, 0 where the picture is unusable.
+      usable: bool [P], whether a record can be made of it.
+      digests: uint64 [P, 2], 128 bits of the file's bytes; 0, 0 where the file could not be read.
+      hashes: uint64 [P], perceptual hash (see `hashing`); 0 where unusable.
+      thumbnails: uint8 [P, 64], 8x8 grey, row by row, to verify look-alikes; 0 where unusable.
+      box_bounds: int64 [P + 1]; the boxes of row p are those from box_bounds[p] to box_bounds[p + 1].
+      boxes: float32 [N, 4], ymin xmin ymax xmax in pixels of the upright picture, clipped: what a record would hold.
+      box_classes: int32 [N], index into `class_names`.
+      class_names: C names that occur in `boxes`, sorted.
+      box_flags: uint8 [N], CROWD | DIFFICULT | TRUNCATED.
+      box_numbers: int32 [N], position of the box among those of its annotation (`annotation`), from 0.
+      faults: those of the source, then row by row those of annotation, picture and boxes; `Fault.entry` is a row.
     """
-    total = sum(map(len, source.splits.values()))
-    wanted = (os.cpu_count() or 1) if processes is None else max(processes, 1)
-    workers = min(wanted, -(-total // _MIN_PICTURES_PER_PROCESS)) or 1
-    size = min(max(total // (workers * _CHUNKS_PER_PROCESS), 1), _MAX_CHUNK)
-    task = Task(source, fixes, max_pixels)
-    found = _survey(task, size, workers, total, on_progress)
-    if _tally(found).axes_exchanged:
-        # That is told by all boxes together; to say it of each of them takes another look.
-        found = _survey(task._replace(axes_exchanged=True), size, workers, total, on_progress)
-    if fixes is not None:
-        fixes.used.update(*(chunk.used_fixes for chunk in found))
-        fixes.check_all_used()
-    return _assemble(source, fixes, found, size)
 
+    source: Source
+    fixes: Fixes | None
+    splits: tuple[str, ...]
+    split_of: np.ndarray
+    entries: Sequence[Entry]
+    names: Sequence[str]
+    files: Sequence[str]
+    sizes: np.ndarray
+    usable: np.ndarray
+    digests: np.ndarray
+    hashes: np.ndarray
+    thumbnails: np.ndarray
+    box_bounds: np.ndarray
+    boxes: np.ndarray
+    box_classes: np.ndarray
+    class_names: tuple[str, ...]
+    box_flags: np.ndarray
+    box_numbers: np.ndarray
+    faults: Sequence[Fault]
 
-def _survey(task: Task, size: int, workers: int, total: int, on_progress: Callable[[int, int], None]) -> list[Chunk]:
-    """All chunks, after an empty one that knows shape and kind of every column."""
-    found = [survey_chunk(task, [])]
-    done = 0
-    for chunk in survey_chunks(task, _chunks(task.source, size), workers):
-        found.append(chunk)
-        done = min(done + size, total)
-        on_progress(done, total)
-    return found
+    def __len__(self) -> int:
+        return len(self.names)
 
+    @property
+    def rows_of_boxes(self) -> np.ndarray:
+        """int64 [N], the row of each box."""
+        return np.repeat(np.arange(len(self)), np.diff(self.box_bounds))
 
-def _tally(chunks: Iterable[Chunk]) -> Tally:
-    return functools.reduce(operator.add, (chunk.boxes.tally for chunk in chunks), Tally())
+    def boxes_of(self, row: int) -> np.ndarray:
+        """float32 [n, 4], a view of the boxes of one row."""
+        return self.boxes[self.box_bounds[row] : self.box_bounds[row + 1]]
 
+    def annotation(self, row: int) -> AnnotatedImage:
+        """Reads the annotation of a row again, with the fixes applied.
 
-def _chunks(source: Source, size: int) -> Iterator[Sequence[tuple[str, Entry]]]:
-    entries = ((split, entry) for split, entries in source.splits.items() for entry in entries)
-    while chunk := list(itertools.islice(entries, size)):
-        yield chunk
+        Raises:
+          DataError: it cannot be read.
+        """
+        image = self.source.read(self.entries[row])
+        return image if self.fixes is None else self.fixes.apply(image)
 
+    def load(self, row: int, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, np.ndarray]:
+        """Reads a picture again, to draw it.
 
-def _assemble(source: Source, fixes: Fixes | None, chunks: list[Chunk], size: int) -> Survey:
-    """Puts the columns of chunks together; the first chunk is empty, the others are of `size` entries each."""
-    splits = tuple(dict.fromkeys([*source.splits, *(split for chunk in chunks for split in chunk.splits)]))
-    class_names = tuple(sorted({name for chunk in chunks for name in chunk.boxes.names}))
-    entries = zip(chunks[1:], _chunks(source, size), strict=True)
-    pictures = PictureColumns(*map(np.concatenate, zip(*(chunk.pictures for chunk in chunks), strict=True)))
-    return Survey(
-        source=source,
-        fixes=fixes,
-        splits=splits,
-        split_of=_numbered([chunk.splits for chunk in chunks], splits),
-        entries=[listed[number][1] for chunk, listed in entries for number in chunk.kept],
-        names=[name for chunk in chunks for name in chunk.names],
-        files=[file for chunk in chunks for file in chunk.files],
-        **pictures._asdict(),
-        box_bounds=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate([c.box_counts for c in chunks]))]),
-        boxes=np.concatenate([chunk.boxes.boxes for chunk in chunks]),
-        box_classes=np.concatenate(
-            [_numbered([chunk.boxes.names], class_names)[chunk.boxes.classes] for chunk in chunks]
-        ),
-        class_names=class_names,
-        box_flags=np.concatenate([chunk.boxes.flags for chunk in chunks]),
-        box_numbers=np.concatenate([chunk.boxes.numbers for chunk in chunks]),
-        faults=_faults(source, chunks),
-    )
+        Returns:
+          uint8 [h, w, 3], RGB and upright, and float32 [n, 4], its boxes as in `boxes`.
 
-
-def _numbered(names: Iterable[Sequence[str]], known: Sequence[str]) -> np.ndarray:
-    """int32, the index of each name among those that are known."""
-    numbers = {name: number for number, name in enumerate(known)}
-    return np.array([numbers[name] for part in names for name in part], np.int32)
-
-
-def _faults(source: Source, chunks: Sequence[Chunk]) -> list[Fault]:
-    faults: dict[Fault, Fault] = {fault: fault for fault in source.faults}
-    first_row = 0
-    for chunk in chunks:
-        found = sorted([*chunk.faults, *chunk.boxes.faults], key=lambda fault: fault.entry)  # stable: pictures first
-        for fault in found:
-            # Once, even if the picture stands in two splits.
-            faults.setdefault(fault._replace(entry=-1), fault._replace(entry=first_row + fault.entry))
-        first_row += len(chunk.names)
-    if (tally := _tally(chunks)).counted_from_one:
-        detail = (
-            f"{tally.one_over} of the {tally.at_end} boxes at a right or lower border end one pixel beyond it, and no "
-            "box begins at 0: coordinates seem to be counted from 1"
-        )
-        fault = Fault(BOX_OFF_BY_ONE, EVERY_FILE, "", detail)
-        faults[fault] = fault
-    return list(faults.values())
+        Raises:
+          DataError: it cannot be read.
+        """
+        return read_upright(self.source.read(self.entries[row]), max_pixels), self.boxes_of(row)

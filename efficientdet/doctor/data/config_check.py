@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from efficientdet.config import PipelineConfig
 from efficientdet.data.faults import FILES_MISSING, Fault
-from efficientdet.data.importers.records import RecordSource
+from efficientdet.data.importers.formats.records import RecordSource
 from efficientdet.data.label_map import LabelMap, read_label_map
 from efficientdet.data.survey import take_survey
 from efficientdet.doctor.data.limits import limits_of

@@ -14,7 +14,7 @@ FOUND, WRONG_CLASS, MISPLACED, MISSED = "found", "wrong class", "misplaced", "mi
 UNANNOTATED = "found where no box is"  # what became of a detection, not of a box
 
 _NEAR = 0.1  # IoU from which on a detection was meant for the box
-_SURE = 0.5  # the score of a detection that is meant
+_SURE = 0.3  # the score of a detection that is meant; two that contradict each other share theirs
 _LEAST_SCORE = 0.2  # of a detection that says anything; what was learnt by heart scores near 1
 
 

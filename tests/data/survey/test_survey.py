@@ -13,7 +13,7 @@ import pytest
 
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.fixes import read_fixes, write_fixes
-from efficientdet.data.importers.voc import VocSource
+from efficientdet.data.importers.formats.voc import VocSource
 from efficientdet.data.survey import Survey, take_survey
 from efficientdet.errors import DataError
 from tests.data.survey.listed import DeadlySource, picture

@@ -15,9 +15,9 @@ from pathlib import Path
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.coco_columns import CocoColumns, read_columns
+from efficientdet.data.importers.formats.coco_columns import CocoColumns, read_columns
 from efficientdet.data.importers.listing import FaultLog, FileTree, join
-from efficientdet.data.importers.pictures import FileIndex, parts_of, picture_index
+from efficientdet.data.importers.picture_index import FileIndex, parts_of, picture_index
 from efficientdet.data.importers.split_names import in_order, name_splits, report_overlap, split_of, split_of_path
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError

@@ -11,7 +11,7 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
-from efficientdet.data.importers.labelme import LabelmeSource
+from efficientdet.data.importers.formats.labelme import LabelmeSource
 from efficientdet.errors import DataError
 
 

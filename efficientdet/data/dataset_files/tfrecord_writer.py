@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from efficientdet.data.dataset_files.preparation import prepare_record
 from efficientdet.data.importers.annotation import AnnotatedImage, Note
-from efficientdet.data.importers.preparation import prepare_record
 from efficientdet.data.record_encoding import frame_record
 from efficientdet.errors import DataError, UsageError
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from efficientdet.data.importers.coco_json import CocoPiece
+from efficientdet.data.dataset_files.coco_json import CocoPiece
+from efficientdet.data.dataset_files.preparation import prepare_record
 from efficientdet.data.importers.fixes import Fixes
-from efficientdet.data.importers.preparation import prepare_record
 from efficientdet.data.importers.source import Entry, Source
 from efficientdet.data.record_encoding import frame_record
 from efficientdet.errors import DataError

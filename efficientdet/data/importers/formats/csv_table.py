@@ -13,10 +13,10 @@ import numpy as np
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.csv_columns import Columns, Table
+from efficientdet.data.importers.formats.csv_columns import Columns, Table
 from efficientdet.data.importers.listing import FaultLog, FileTree, join
 from efficientdet.data.importers.pairing import report_unannotated
-from efficientdet.data.importers.pictures import FileIndex, parts_of, picture_index
+from efficientdet.data.importers.picture_index import FileIndex, parts_of, picture_index
 from efficientdet.data.importers.split_names import in_order, name_splits, report_overlap, split_of
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError

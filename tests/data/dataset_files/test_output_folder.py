@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from efficientdet.data.dataset_files.output_folder import check_output, staged
 from efficientdet.data.importers.fixes import write_fixes
-from efficientdet.data.importers.output_folder import check_output, staged
 from efficientdet.errors import UsageError
 
 

@@ -10,9 +10,9 @@ import pickle
 import pytest
 
 from efficientdet.data import faults
-from efficientdet.data.importers import coco_columns
 from efficientdet.data.importers.annotation import BoxAnnotation
-from efficientdet.data.importers.coco import CocoSource
+from efficientdet.data.importers.formats import coco_columns
+from efficientdet.data.importers.formats.coco import CocoSource
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 

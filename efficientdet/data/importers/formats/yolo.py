@@ -7,13 +7,13 @@ from pathlib import Path
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.formats.yolo_config import YoloConfig, read_config
+from efficientdet.data.importers.formats.yolo_files import list_splits, pair_labels
 from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles
-from efficientdet.data.importers.pictures import picture_index
+from efficientdet.data.importers.picture_index import picture_index
 from efficientdet.data.importers.split_names import report_overlap, split_by_folder
 from efficientdet.data.importers.text_files import decode_text, lines_of, read_bounded
-from efficientdet.data.importers.yolo_config import YoloConfig, read_config
-from efficientdet.data.importers.yolo_files import list_splits, pair_labels
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 

@@ -13,8 +13,8 @@ import pytest
 from efficientdet.data import faults
 from efficientdet.data.files import masked_crc32c
 from efficientdet.data.importers.annotation import AnnotationError
+from efficientdet.data.importers.formats.records import RecordSource
 from efficientdet.data.importers.recognition import recognise
-from efficientdet.data.importers.records import RecordSource
 from efficientdet.data.label_map import Label, LabelMap
 from efficientdet.errors import DataError
 from efficientdet.protos import example_pb2

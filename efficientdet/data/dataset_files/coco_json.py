@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from efficientdet.data.dataset_files.preparation import box_area
 from efficientdet.data.importers.annotation import BoxAnnotation
-from efficientdet.data.importers.preparation import box_area
 from efficientdet.data.label_map import Label
 
 _DECIMALS = 3  # of a pixel

@@ -16,8 +16,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
 
 from efficientdet.data import faults
-from efficientdet.data.importers import voc_lists
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.formats import voc_lists
 from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
 from efficientdet.data.importers.split_names import report_overlap, split_by_folder

@@ -10,7 +10,7 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
-from efficientdet.data.importers.yolo import YoloSource
+from efficientdet.data.importers.formats.yolo import YoloSource
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 

@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from efficientdet.data import faults
-from efficientdet.data.importers.csv_table import CsvSource
+from efficientdet.data.importers.formats.csv_table import CsvSource
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from efficientdet.data.dataset_files.stratification import deal_out, gather_units
 from efficientdet.data.importers.source import UNSPLIT
 from efficientdet.data.importers.split_names import split_of as named_split
-from efficientdet.data.importers.stratification import deal_out, gather_units
 from efficientdet.data.survey import Survey
 from efficientdet.data.survey.hashing import look_alikes
 from efficientdet.errors import DataError, UsageError

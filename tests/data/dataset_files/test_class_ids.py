@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from efficientdet.data.importers.class_ids import plan_label_map
+from efficientdet.data.dataset_files.class_ids import plan_label_map
 from efficientdet.data.importers.fixes import read_fixes
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError

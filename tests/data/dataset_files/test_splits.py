@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from efficientdet.data.importers.splits import check_shares, plan_splits
+from efficientdet.data.dataset_files.splits import check_shares, plan_splits
 from efficientdet.errors import DataError, UsageError
 from tests.data.importers.surveys import survey_of
 

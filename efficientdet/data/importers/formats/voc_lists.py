@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
 from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FilePair, FileTree, join, stem_of, suffix_of
-from efficientdet.data.importers.pictures import parts_of
+from efficientdet.data.importers.picture_index import parts_of
 from efficientdet.data.importers.source import UNSPLIT
 from efficientdet.data.importers.split_names import split_of
 from efficientdet.data.importers.text_files import decode_text, lines_of, read_bounded

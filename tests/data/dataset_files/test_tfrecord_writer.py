@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from efficientdet.data.importers import annotation, preparation, writer
+from efficientdet.data.dataset_files import preparation, tfrecord_writer
+from efficientdet.data.dataset_files.tfrecord_writer import shard_paths, write_records
+from efficientdet.data.importers import annotation
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.writer import shard_paths, write_records
 from efficientdet.errors import DataError, UsageError
 
 _IDS = {"cat": 1, "dog": 5}
@@ -92,7 +93,7 @@ def test_faults_are_listed_and_the_rest_is_written(tmp_path, pictures):
     summary = write_records(pictures, _IDS, tmp_path / "x")
     kinds = {note.kind: note.detail for note in summary.notes}
     assert len(summary.notes) == 4
-    assert "1.jpg" in kinds[writer.SKIPPED_UNREADABLE]
+    assert "1.jpg" in kinds[tfrecord_writer.SKIPPED_UNREADABLE]
     assert kinds[annotation.DROPPED_ZERO_AREA].startswith("2.jpg: box 0, dog")
     assert kinds[annotation.CLIPPED].startswith("2.jpg: box 1, dog")
     assert kinds[preparation.OTHER_SIZE] == "3.jpg: annotated 32x24, is 16x12"
@@ -166,6 +167,6 @@ def test_shard_counts_out_of_range(tmp_path, pictures, num_shards):
 
 
 def test_long_lists_are_shortened():
-    summary = writer.Summary(["x"], num_images=3, notes=[annotation.Note("kind", str(i)) for i in range(5)])
+    summary = tfrecord_writer.Summary(["x"], num_images=3, notes=[annotation.Note("kind", str(i)) for i in range(5)])
     assert list(summary.lines(2))[-4:] == ["kind: 5", "  0", "  1", "  ... and 3 more (--max_listed 0 lists all)"]
     assert list(summary.lines(0))[-1] == "  4"

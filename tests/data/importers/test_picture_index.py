@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from efficientdet.data.importers.listing import FaultLog, FileTree
-from efficientdet.data.importers.pictures import FileIndex, parts_of, picture_index
+from efficientdet.data.importers.picture_index import FileIndex, parts_of, picture_index
 
 _INDEX = FileIndex(
     [

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
+from efficientdet.data.importers.formats.yolo_config import YoloConfig
 from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, join, stem_of
-from efficientdet.data.importers.pictures import FileIndex, parts_of
+from efficientdet.data.importers.picture_index import FileIndex, parts_of
 from efficientdet.data.importers.text_files import decode_text, lines_of, read_bounded
-from efficientdet.data.importers.yolo_config import YoloConfig
 
 SUFFIX = ".txt"
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.data.importers import dataset_writer
+from efficientdet.data.dataset_files import dataset_writer
+from efficientdet.data.dataset_files.dataset_writer import write_dataset
+from efficientdet.data.dataset_files.shards import count_shards
+from efficientdet.data.dataset_files.splits import SplitPlan
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.dataset_writer import write_dataset
 from efficientdet.data.importers.fixes import read_fixes
-from efficientdet.data.importers.shards import count_shards
-from efficientdet.data.importers.splits import SplitPlan
 from efficientdet.data.label_map import Label, LabelMap
 from efficientdet.data.records import RecordParser
 from efficientdet.data.survey import take_survey

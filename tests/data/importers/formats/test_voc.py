@@ -10,7 +10,7 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
-from efficientdet.data.importers.voc import VocSource
+from efficientdet.data.importers.formats.voc import VocSource
 from efficientdet.errors import DataError
 
 _XML = "<annotation><filename>{}</filename></annotation>"

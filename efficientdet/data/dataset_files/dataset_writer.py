@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from efficientdet.data.importers.coco_json import join_pieces
-from efficientdet.data.importers.shards import Row, Shard, ShardWriter, count_shards
-from efficientdet.data.importers.splits import SplitPlan
-from efficientdet.data.importers.writer import shard_paths
+from efficientdet.data.dataset_files.coco_json import join_pieces
+from efficientdet.data.dataset_files.shards import Row, Shard, ShardWriter, count_shards
+from efficientdet.data.dataset_files.splits import SplitPlan
+from efficientdet.data.dataset_files.tfrecord_writer import shard_paths
 from efficientdet.data.label_map import LabelMap
 from efficientdet.data.survey import Survey
 from efficientdet.errors import DataError

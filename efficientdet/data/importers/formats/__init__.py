@@ -1,0 +1,2 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Annotation formats, each a `source.Source`."""
