@@ -25,8 +25,6 @@ INSTALL_REQUIRES = [
     "pillow>=10.1,<14",
     # Keras weight files (.h5), read as plain arrays. 3.11 is what TensorFlow 2.20 asks for.
     "h5py>=3.11,<4",
-    # Perceptual hashes, for pictures that are in a data set twice.
-    "imagehash>=4.3.1,<5",
     # Checksums of TFRecords, without TensorFlow: an import reads and writes them in processes that start in no time.
     "google-crc32c>=1.5,<2",
     # data.yaml of YOLO data sets.
@@ -54,6 +52,8 @@ EXTRAS = {
         # Their sample photographs, which packaged ImageNet weights have to recognise. 0.26 carries them in its wheel.
         "scikit-learn>=1.5,<2",
         "scikit-image>=0.25,<0.27",
+        # Perceptual hashes of another make, which ours have to equal bit by bit.
+        "imagehash>=4.3.1,<5",
         "ruff>=0.8,<1",
         "mypy>=1.13,<3",
         "types-protobuf>=5.29,<8",

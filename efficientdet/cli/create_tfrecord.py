@@ -13,6 +13,7 @@ from pathlib import Path
 
 from efficientdet.cli.terminal import command, image_progress
 from efficientdet.data import faults
+from efficientdet.data.dataset_files.tfrecord_writer import write_records
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, Note
 from efficientdet.data.importers.formats.coco import CocoSource
 from efficientdet.data.importers.formats.voc import VocSource
@@ -22,7 +23,7 @@ from efficientdet.errors import DataError, UsageError
 
 _LARGEST_ID = 2**31 - 1  # of a class, in a label map
 _KINDS = {
-    faults.ANNOTATION_MISSING: "skipped: picture without annotation",
+    faults.PICTURE_LEFT_OUT: "skipped: picture without annotation",
     faults.PICTURE_MISSING: "skipped: annotation whose picture is missing",
     faults.ANNOTATION_ODD: "noted: annotation that is not all boxes",
 }
@@ -75,11 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = read_label_map(label_map_path) if label_map_path.exists() else None
     images, labels, notes = _read(flags, needs_labels=known is None)
     label_map = known or LabelMap(tuple(labels), origin=str(flags.input[0]))
-
-    from efficientdet.data.dataset_files.tfrecord_writer import (
-        write_records,  # imports TensorFlow: after all that can be mistaken
-    )
-
     summary = write_records(
         images,
         label_map.id_of,

@@ -8,17 +8,19 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
-from efficientdet.cli.terminal import add_override_argument, command, image_progress, positive_int
+from efficientdet.cli.terminal import INTERRUPTED, add_override_argument, command, image_progress, positive_int
 from efficientdet.config import PipelineConfig, load_config, validate
 from efficientdet.doctor.findings import Area, Case, Finding, Part, Severity, exit_code
 from efficientdet.errors import EfficientDetError, UsageError
 
 _logger = logging.getLogger(__name__)
 
-_AREAS: dict[str, Area] = {"data": "data", "recipe": "recipe", "machine": "machine", "overfit": "overfit"}
+_AREAS: tuple[Area, ...] = get_args(Area)
 _USUAL: tuple[Area, ...] = ("data", "recipe", "machine")  # without a word; overfitting trains for minutes
 _HOURS = {"d": 24.0, "h": 1.0, "m": 1 / 60}
 
@@ -29,9 +31,9 @@ CHECK_BROKEN = "check-broken"  # a check met what its authors did not foresee
 def build_parser() -> argparse.ArgumentParser:
     """The flags of the command."""
     parser = argparse.ArgumentParser(
-        description="Looks for what will ruin a run before it starts. data: the pictures and boxes of the config's "
+        description="Looks for what will ruin a run before it starts. data: the images and boxes of the config's "
         "records. recipe: the config against the published recipe of its model. machine: a few real steps, for speed, "
-        "memory and hours. overfit: eight pictures, which a sound set-up learns by heart (only when named). "
+        "memory and hours. overfit: eight images, which a sound set-up learns by heart (only when named). "
         "Exit code: 0 all is well, 1 there are warnings, 2 the run will fail or its figure will mean nothing.",
         usage="%(prog)s [data] [recipe] [machine] [overfit] CONFIG [FLAG ...]",
         allow_abbrev=False,
@@ -44,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON, without the rest")
     parser.add_argument("--budget", type=_hours, metavar="TIME", help="that the run may take: 4d, 36h or 90m")
     parser.add_argument(
-        "--processes", type=positive_int, metavar="N", help="that read pictures (default: one for each core)"
+        "--processes", type=positive_int, metavar="N", help="that read images (default: one for each core)"
     )
     add_override_argument(parser)
     return parser
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: its flags; those of the process when None.
 
     Returns:
-      0: fine, 1: warnings, 2: the run will fail, or a mistake of the user's.
+      0: fine, 1: warnings, 2: the run will fail, or a mistake of the user's, 130: interrupted.
     """
     flags = build_parser().parse_intermixed_args(argv)
     if flags.config in _AREAS and not Path(flags.config).exists():
@@ -68,17 +70,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)  # what cannot be written is better known before than after
     checks = _checks(config, flags)
-    areas = [area for area in _AREAS.values() if area in (flags.checks or _USUAL)]
-    parts = [_examine(area, checks[area]) for area in areas]
+    parts: list[Part] = []
+    try:
+        for area in (area for area in _AREAS if area in (flags.checks or _USUAL)):
+            parts.append(_unsaid(_examine(area, checks[area]), parts))
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+        print("interrupted: what was found until then", file=sys.stderr)
+        _tell(parts, flags)
+        return INTERRUPTED
     _tell(parts, flags)
     return exit_code(parts)
 
 
+def _unsaid(part: Part, earlier: Sequence[Part]) -> Part:
+    """The part without what earlier ones have found at the same place: the files of a config concern two checks."""
+    said = {_identity(finding) for other in earlier for finding in other.findings}
+    return replace(part, findings=tuple(finding for finding in part.findings if _identity(finding) not in said))
+
+
+def _identity(finding: Finding) -> tuple[str, str]:
+    return finding.code, finding.cases[0].where if finding.cases else finding.area
+
+
 def _check(word: str) -> Area:
     """Reads the name of a check, as an argument's type."""
-    if word not in _AREAS:
-        raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(_AREAS)}; one CONFIG follows them")
-    return _AREAS[word]
+    for area in _AREAS:
+        if area == word:
+            return area
+    raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(_AREAS)}; one CONFIG follows them")
 
 
 def _hours(text: str) -> float:
@@ -175,4 +196,4 @@ def _tell(parts: Sequence[Part], flags: argparse.Namespace) -> None:
     for path in written:
         print(path)
     if flags.output is None and any(part.findings for part in parts):
-        print("--output DIR writes all of it, as a page and as a list")
+        print("--output DIR writes report.html and report.json")

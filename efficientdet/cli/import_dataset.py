@@ -20,19 +20,18 @@ from efficientdet.data.dataset_files.class_ids import plan_label_map
 from efficientdet.data.dataset_files.dataset_writer import WrittenSplit, write_dataset
 from efficientdet.data.dataset_files.splits import SplitPlan, check_shares, plan_splits
 from efficientdet.data.importers.fixes import read_fixes, write_fixes
-from efficientdet.data.importers.recognition import recognise
+from efficientdet.data.importers.recognition import FORMATS, SeveralFormatsError, recognise
+from efficientdet.data.importers.source import Source
 from efficientdet.data.label_map import LabelMap, write_label_map
 from efficientdet.data.survey import Survey, take_survey
 from efficientdet.doctor.data import check_survey, limits_of
 from efficientdet.doctor.findings import Part
-from efficientdet.doctor.report.html_page import html_page
-from efficientdet.doctor.report.json_file import json_text
+from efficientdet.doctor.report.files import write_report
 from efficientdet.doctor.report.plain_text import visible
 from efficientdet.doctor.report.terminal import count_text
 from efficientdet.errors import UsageError
 from efficientdet.fine_tuning import DatasetFigures, suggest_config
-
-FORMATS = ("voc", "coco", "yolo", "csv", "labelme", "tfrecord")
+from efficientdet.modeling.scaling import MODELS
 
 _DESCRIPTION = __doc__ or ""
 _EXAMPLES = """examples:
@@ -68,15 +67,16 @@ def build_parser() -> argparse.ArgumentParser:
     add("--split", action="append", default=[], type=_share, metavar="NAME=SHARE",
         help="make splits of these shares instead of using the data set's own; repeated for train, val (and test); "
         "without it a data set that has none is split train=.8 val=.2")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of splits and of shuffling (default 0)")
+    add("--seed", type=int, default=0, metavar="N", help="random seed of splits and shuffling (default 0)")
     add("--apply", action="append", default=[], type=Path, metavar="FILE",
         help="fixes to apply on the way, as proposed by an earlier import; may be repeated")  # fmt: skip
     add(
         "--model",
+        choices=tuple(MODELS),
         metavar="NAME",
         help="the model of the config: lite0, d0 ...; chosen by the size of the data without it",
     )
-    add("--processes", type=positive_int, metavar="N", help="to read and write in (default: one for each core)")
+    add("--processes", type=positive_int, metavar="N", help="worker processes (default: one per core)")
     add("--overwrite", action="store_true", help="DIR may hold an earlier import, which is replaced at the end")
     return parser
 
@@ -90,8 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError(f"--seed ({flags.seed}) must not be negative")
     for path in (flags.path, flags.image_dir or flags.path):
         output_folder.check_output(flags.output, path, overwrite=flags.overwrite)
+    for path in flags.apply:
+        if path.resolve().is_relative_to(flags.output.resolve()):
+            raise UsageError(f"--apply {path}: lies in --output {flags.output}, where it would be replaced")
     fixes = read_fixes(*flags.apply) if flags.apply else None
-    source = recognise(flags.path, format=flags.format, image_dir=flags.image_dir)
+    source = _recognise(flags, sys.argv[1:] if argv is None else argv)
     print("reading pictures", file=sys.stderr)
     progress = image_progress(sys.stderr.isatty())
     survey = take_survey(source, fixes=fixes, processes=flags.processes, on_progress=progress)
@@ -106,13 +109,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_label_map(label_map, stage / output_folder.LABEL_MAP)
         figures = _figures(survey, label_map, written, flags.output.resolve())
         replace_atomically(stage / output_folder.CONFIG, suggest_config(figures, model=flags.model))
-        part = _check(survey, plan, label_map, stage / output_folder.CONFIG)
-        _write_report(part, flags.path, stage)
+        part = _check(survey, plan, stage / output_folder.CONFIG)
         num_fixes = write_fixes(stage / output_folder.FIXES, part.faults)
+        write_report(stage, [part], str(flags.path), files=output_folder.file_digests(stage))
     print("\n".join(_summary(survey, plan, label_map, written)))
     print("\n".join(_findings(part, flags.output)))
     print("\n".join(_next_commands(flags, num_fixes)))
     return 0
+
+
+def _recognise(flags: argparse.Namespace, words: Sequence[str]) -> Source:
+    """Lists the data set; where that could be several, the error shows the commands that say which."""
+    try:
+        return recognise(flags.path, format=flags.format, image_dir=flags.image_dir)
+    except SeveralFormatsError as error:
+        commands = [shlex.join(["efficientdet", "import", *words, "--format", name]) for name in error.formats]
+        raise UsageError("\n  ".join([f"{error}:", *commands])) from error
 
 
 def _share(text: str) -> tuple[str, float]:
@@ -157,20 +169,14 @@ def _reader_path(folder: Path, split: WrittenSplit) -> str:
     return str(folder / split.pattern) if split.num_shards == 1 else f"{glob.escape(str(folder))}/{split.pattern}"
 
 
-def _check(survey: Survey, plan: SplitPlan, label_map: LabelMap, config: Path) -> Part:
+def _check(survey: Survey, plan: SplitPlan, config: Path) -> Part:
+    # Without the label map, which was made of the very names that are to be judged.
     return check_survey(
         survey,
         split_of=plan.split_of,
         split_names=plan.names,
-        label_map=label_map,
         limits=limits_of(load_config(config)),
     )
-
-
-def _write_report(part: Part, path: Path, folder: Path) -> None:
-    replace_atomically(folder / output_folder.REPORT_JSON, json_text([part], str(path)))
-    page = html_page([part], str(path), listing=output_folder.REPORT_JSON)
-    replace_atomically(folder / output_folder.REPORT_PAGE, page)
 
 
 def _summary(survey: Survey, plan: SplitPlan, label_map: LabelMap, written: Sequence[WrittenSplit]) -> Iterator[str]:
@@ -208,11 +214,11 @@ def _next_commands(flags: argparse.Namespace, num_fixes: int) -> Iterator[str]:
     yield ""
     if num_fixes:
         fixes = flags.output / output_folder.FIXES
-        yield f"{num_fixes} edits are proposed in {fixes}. To apply those that you leave in it:"
+        yield f"{num_fixes} edits are proposed in {fixes}. Delete the blocks that you do not want, then:"
         yield f"  {shlex.join(_command_with_fixes(flags, fixes))}"
     yield "Next:"
     yield f"  efficientdet doctor {config}"
-    yield f"  efficientdet train --pipeline_config_path={config} --model_dir={shlex.quote(f'runs/{flags.output.name}')}"
+    yield f"  efficientdet train --pipeline_config_path={config} --model_dir={shlex.quote(str(flags.output / 'model'))}"
 
 
 def _command_with_fixes(flags: argparse.Namespace, fixes: Path) -> list[str]:

@@ -23,6 +23,7 @@ _logger = logging.getLogger(__name__)
 
 USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
 INTERRUPTED = 130  # 128 + SIGINT
+BROKEN_PIPE = 141  # 128 + SIGPIPE
 _SECONDS_BETWEEN_LINES = 10.0  # of progress, where it cannot be drawn over itself
 
 
@@ -44,6 +45,9 @@ def command(function: Callable[[Sequence[str] | None], int]) -> Command:
         except EfficientDetError as error:
             print(f"error: {error}", file=sys.stderr)
             return USER_ERROR
+        except BrokenPipeError:  # whoever read what is printed has seen enough, such as `head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+            return BROKEN_PIPE
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             print(f"error: {place}{error.strerror or error}", file=sys.stderr)

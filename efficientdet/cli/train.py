@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from efficientdet.cli.terminal import add_config_arguments, boolean, command, positive_int, read_config
+from efficientdet.config import PipelineConfig
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
 
@@ -103,10 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             reader.sample_1_of_n_examples = flags.sample_1_of_n_eval_examples
 
     if not evaluate_only:
-        from efficientdet.doctor.preflight import preflight_lines
-
-        for line in preflight_lines(config):
-            _logger.warning("%s", line)
+        _warn(config)
 
     from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
 
@@ -118,6 +116,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         experiment.train(save_detections=flags.save_detections)
     return 0
+
+
+def _warn(config: PipelineConfig) -> None:
+    """Logs the worst of what speaks against a training, in five lines at most."""
+    from efficientdet.doctor.preflight import preflight_lines
+
+    try:
+        lines = preflight_lines(config)
+    except Exception as error:  # advice is no reason to stop a training, wrong or broken
+        lines = [f"the recipe could not be checked: {error}"]
+    for line in lines:
+        _logger.warning("%s", line)
 
 
 def _refuse(flags: argparse.Namespace) -> None:

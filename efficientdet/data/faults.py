@@ -36,7 +36,7 @@ class Fault(NamedTuple):
       file: annotation, picture or record file, relative to the data set's root where it is inside.
       place: inside the file, as in `Fix`; "" for the file as a whole.
       detail: the value and the rule: "xmax 700 is beyond the width 640".
-      entry: number of the picture in the survey, to draw it; -1 for none.
+      row: of the picture in the survey, to draw it; -1 for none.
       box: (ymin, xmin, ymax, xmax) in pixels of the upright picture, to draw it.
       fix: what would mend it, if anything does without a person's eye.
     """
@@ -45,7 +45,7 @@ class Fault(NamedTuple):
     file: str
     place: str
     detail: str
-    entry: int = -1
+    row: int = -1
     box: tuple[float, float, float, float] | None = None
     fix: Fix | None = None
 
@@ -57,7 +57,8 @@ class Fault(NamedTuple):
 
 # Found while the files of a data set are listed and read.
 ANNOTATION_UNREADABLE = "annotation-unreadable"
-ANNOTATION_MISSING = "annotation-missing"  # a picture that nothing is said of, where the format says something of each
+ANNOTATION_MISSING = "annotation-missing"  # a picture that nothing is said of, taken for one without objects
+PICTURE_LEFT_OUT = "picture-left-out"  # a picture that nothing is said of, where that leaves it out of the data set
 ANNOTATION_ODD = "annotation-odd"  # a shape that is no box, an unknown column; read as well as can be
 PICTURE_MISSING = "picture-missing"  # an annotation whose picture is not there
 SPLIT_OVERLAP = "split-overlap"  # one picture listed in two splits
@@ -103,8 +104,4 @@ PICTURES_IDENTICAL = "pictures-identical"  # within a split
 PICTURES_ALIKE = "pictures-alike"
 LEAK_IDENTICAL = "leak-identical"  # across splits
 LEAK_ALIKE = "leak-alike"
-# Found in the files that a config names.
-FILES_MISSING = "files-missing"  # records or a label map that cannot be read
-FILES_OVERLAP = "files-overlap"  # training and evaluation read the same records
-SHARDS_MISSING = "shards-missing"
-SHARDS_UNSHUFFLED = "shards-unshuffled"
+SHARDS_UNSHUFFLED = "shards-unshuffled"  # one class after the other

@@ -8,8 +8,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import google_crc32c
-
+from efficientdet.data.files import masked_crc32c
 from efficientdet.protos import example_pb2
 
 
@@ -80,13 +79,8 @@ def frame_record(serialized: bytes) -> tuple[bytes, bytes, bytes]:
     CRC-32C; little-endian.
     """
     length = struct.pack("<Q", len(serialized))
-    return length + struct.pack("<I", _masked(length)), serialized, struct.pack("<I", _masked(serialized))
-
-
-def _masked(data: bytes) -> int:
-    """CRC-32C, rotated and offset; `files.masked_crc32c` is the same in plain Python, for a few bytes."""
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    header = length + struct.pack("<I", masked_crc32c(length))
+    return header, serialized, struct.pack("<I", masked_crc32c(serialized))
 
 
 def _utf8(text: str) -> bytes:

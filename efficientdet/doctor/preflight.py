@@ -30,5 +30,5 @@ def preflight_lines(config: PipelineConfig) -> list[str]:
 
 def _line(finding: Finding) -> str:
     where = f"{finding.cases[0].where}: " if finding.cases else ""
-    instead = f" (instead: {finding.remedy})" if len(finding.remedy) <= _SHORT_REMEDY else ""
-    return f"{where}{finding.title}{instead}"
+    fix = f" (fix: {finding.remedy})" if len(finding.remedy) <= _SHORT_REMEDY else ""
+    return f"{where}{finding.title}{fix}"

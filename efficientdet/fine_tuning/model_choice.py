@@ -111,7 +111,7 @@ def choose_resolution(figures: DatasetFigures, shares: np.ndarray, model: str) -
     sides = [own, *range(own + step, most + 1, step)]
     tiny = {side: float((sizes * side < _TINY).mean()) for side in sides}
     side = next((side for side in sides if tiny[side] <= _TOLERATED_TINY), sides[-1])
-    then = f"at {side} {percent(tiny[side])} of the objects measure less than {_TINY:g} pixels, a cell of P3"
+    then = f"at {side}, {percent(tiny[side])} of the objects measure less than {_TINY:g} pixels, a cell of P3"
     if side == own:
         limit = "" if tiny[side] <= _TOLERATED_TINY else "; more pixels than the pictures have would not help"
         return Resolution(own, f"the {own} of the published model: {then}{limit}")

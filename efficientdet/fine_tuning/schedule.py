@@ -23,6 +23,17 @@ _SHORTEST_WARMUP, _LONGEST_WARMUP = 100, 2_000
 _LONG_RUN_DECAY = 0.9998  # of the moving average, google/automl's
 _FORGETFUL_BELOW = 5_000  # steps, of which COCO's batch norm would remember too many
 
+_KNOWN_EPOCHS = _KNOWN_STEPS * BATCH_SIZE / _KNOWN_PICTURES
+
+WHY_STEPS = (
+    f"{int(_KNOWN_EPOCHS)} epochs for {_KNOWN_PICTURES} pictures (BCCD), fewer with the square root of their number, "
+    f"down to {_FEWEST_EPOCHS}; never below {_FEWEST_STEPS:,} steps nor above {_MOST_STEPS:,}."
+)
+WHY_RATE = (
+    f"The BCCD recipe takes {_KNOWN_RATE:g} for {_KNOWN_STEPS:,} steps from a backbone; google/automl's 0.08 for each "
+    f"64 pictures, {_LONG_RUN_RATE:g} here, is for long runs."
+)
+
 
 class Schedule(NamedTuple):
     """Lengths are in steps; the names are those of the config's fields."""
@@ -51,7 +62,7 @@ def plan_schedule(num_pictures: int, *, from_detector: bool) -> Schedule:
     """
     steps_of_epoch = num_pictures / BATCH_SIZE
     # The more pictures, the fewer times each; the number of steps grows with the square root.
-    epochs = _KNOWN_STEPS / (_KNOWN_PICTURES / BATCH_SIZE) * math.sqrt(_KNOWN_PICTURES / num_pictures)
+    epochs = _KNOWN_EPOCHS * math.sqrt(_KNOWN_PICTURES / num_pictures)
     wanted = max(epochs, _FEWEST_EPOCHS) * steps_of_epoch
     steps = int(_rounded(min(max(wanted, _FEWEST_STEPS), _MOST_STEPS), 2))
     rate = max(_KNOWN_RATE * min(math.sqrt(_KNOWN_STEPS / steps), 1), _LONG_RUN_RATE)

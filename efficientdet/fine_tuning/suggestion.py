@@ -10,7 +10,7 @@ from efficientdet.fine_tuning.anchor_choice import MATCHED, AnchorChoice, choose
 from efficientdet.fine_tuning.augmentation import Zoom, choose_zoom, tells_sides_apart
 from efficientdet.fine_tuning.figures import DatasetFigures, shares_of_side, usual_side
 from efficientdet.fine_tuning.model_choice import StartWeights, choose_model, choose_resolution, start_weights
-from efficientdet.fine_tuning.schedule import BATCH_SIZE, Schedule, plan_schedule
+from efficientdet.fine_tuning.schedule import BATCH_SIZE, WHY_RATE, WHY_STEPS, Schedule, plan_schedule
 from efficientdet.fine_tuning.template import fill_template, in_comment, number, percent, quoted
 from efficientdet.lineage import fill_unset
 from efficientdet.modeling.scaling import MODELS
@@ -19,8 +19,8 @@ from efficientdet.protos.multiscale_anchor_generator_pb2 import MultiscaleAnchor
 from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
 
 _CONFIG_NAME = "pipeline.config"  # beside the label map
+_MOST_BOXES = 1_000  # of an image, and detections in one
 _USUAL_BOXES = 100  # TFOD's limit, and COCO's of detections that count
-_MOST_DETECTIONS = 1_000
 _FLIP = "\n  data_augmentation_options { random_horizontal_flip {} }"
 
 
@@ -65,7 +65,8 @@ def suggest_config(figures: DatasetFigures, *, model: str | None = None) -> str:
 
 def _data(figures: DatasetFigures) -> dict[str, str]:
     folder = PurePath(figures.label_map_path).parent
-    limit = max(_USUAL_BOXES, -(-figures.max_boxes // 50) * 50)
+    limit = min(max(_USUAL_BOXES, -(-figures.max_boxes // 50) * 50), _MOST_BOXES)
+    most = f"the image with the most boxes has {figures.max_boxes:,}"
     side = usual_side(figures)
     pictures = f"{figures.num_train:,} pictures to train on and {figures.num_val:,} to evaluate on"
     measure = f", whose longer side measures {side:,} pixels (median)" if side else ""
@@ -83,9 +84,11 @@ def _data(figures: DatasetFigures) -> dict[str, str]:
         "config_argument": _argument(folder / _CONFIG_NAME),
         "model_dir_argument": _argument(folder / "model"),
         "data": f"{pictures}{measure}; {len(figures.boxes):,} boxes to learn from",
-        "why_max_boxes": f"At least as many as the picture with the most boxes has, {figures.max_boxes:,}.",
+        "why_max_boxes": f"At least as many as are needed: {most}."
+        if figures.max_boxes <= limit
+        else f"More than that cost memory in every batch; {most}, of which the rest is cut off.",
         "max_boxes": str(limit),
-        "max_detections": str(min(limit, _MOST_DETECTIONS)),
+        "max_detections": str(limit),
         "label_map_path": quoted(figures.label_map_path),
         "train_path": quoted(figures.train_path),
         "why_eval": why_eval,
@@ -191,15 +194,9 @@ def _schedule(schedule: Schedule, figures: DatasetFigures, weights: StartWeights
         "batch_size": str(BATCH_SIZE),
         "num_steps": str(schedule.num_steps),
         "length": f"{length} pictures; `efficientdet doctor machine` says how many hours that takes here",
-        "why_steps": (
-            "58 epochs for 205 pictures (BCCD), fewer with the square root of their number, down to 12; never below "
-            "1,000 steps nor above 200,000."
-        ),
+        "why_steps": WHY_STEPS,
         "interval": str(schedule.interval),
-        "why_rate": (
-            f"From {start}, for batches of {BATCH_SIZE} and {schedule.num_steps:,} steps. The BCCD recipe takes 0.05 "
-            "for 1,500 steps from a backbone; google/automl's 0.08 for each 64 pictures, 0.01 here, is for long runs."
-        ),
+        "why_rate": f"From {start}, for batches of {BATCH_SIZE} and {schedule.num_steps:,} steps. {WHY_RATE}",
         "rate": number(schedule.rate),
         "warmup_rate": number(schedule.warmup_rate),
         "warmup_steps": str(schedule.warmup_steps),

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,9 @@ from typing import Any
 import pytest
 
 from efficientdet.cli import doctor
-from efficientdet.doctor.findings import Part
+from efficientdet.doctor.findings import Case, Part
 from efficientdet.errors import DataError
-from tests.doctor.report.reports import data_part, recipe_part
+from tests.doctor.report.reports import SHARDS, data_part, recipe_part
 from tests.end_to_end.tiny import CONFIG
 
 _FINE = {
@@ -32,14 +33,14 @@ Checks = Callable[..., list[tuple[str, dict[str, Any]]]]
 def checks(monkeypatch: pytest.MonkeyPatch) -> Checks:
     """Replaces the checks: by parts, or by errors to raise; returns the list of calls to come."""
 
-    def replace(**outcomes: Part | Exception) -> list[tuple[str, dict[str, Any]]]:
+    def replace_checks(**outcomes: Part | BaseException) -> list[tuple[str, dict[str, Any]]]:
         calls: list[tuple[str, dict[str, Any]]] = []
 
         def check_for(area: str) -> Callable[..., Part]:
             def check(config: object, **settings: Any) -> Part:
                 calls.append((area, settings))
                 outcome = outcomes.get(area, _FINE[area])
-                if isinstance(outcome, Exception):
+                if isinstance(outcome, BaseException):
                     raise outcome
                 return outcome
 
@@ -50,7 +51,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Checks:
             monkeypatch.setitem(sys.modules, f"efficientdet.doctor.{area}", module)
         return calls
 
-    return replace
+    return replace_checks
 
 
 def test_without_a_word_three_checks_are_made(checks: Checks, capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,7 +76,7 @@ def test_the_exit_code_is_the_worst_severity(checks: Checks, capsys: pytest.Capt
     assert doctor.main(["data", str(CONFIG)]) == 1
     assert doctor.main(["data", "recipe", str(CONFIG)]) == 2
     said = capsys.readouterr().out
-    assert said.endswith("1 error, 1 warning, 1 note\n--output DIR writes all of it, as a page and as a list\n")
+    assert said.endswith("1 error, 1 warning, 1 note\n--output DIR writes report.html and report.json\n")
 
 
 def test_a_check_that_fails_does_not_lose_the_others(checks: Checks, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,6 +88,33 @@ def test_a_check_that_fails_does_not_lose_the_others(checks: Checks, capsys: pyt
     assert "ERROR    recipe   1 of 100 shards is read" in said
     assert "the machine check could not be made: KeyError: 'steps'" in said
     assert "Traceback" not in said
+
+
+def test_what_an_earlier_check_has_said_is_not_said_again(checks: Checks, capsys: pytest.CaptureFixture[str]) -> None:
+    shards = replace(SHARDS, area="data")
+    checks(data=Part("data", "Much.", (shards,)), recipe=recipe_part())
+    assert doctor.main(["data", "recipe", str(CONFIG)]) == 2
+    said = capsys.readouterr().out
+    assert said.count("1 of 100 shards is read") == 1
+    assert "3 % of the pictures are seen." in said  # the verdicts stay
+    elsewhere = replace(shards, cases=(Case("my.config:9", "another place"),))
+    checks(data=Part("data", "Much.", (elsewhere,)), recipe=recipe_part())
+    assert doctor.main(["data", "recipe", str(CONFIG)]) == 2
+    assert capsys.readouterr().out.count("1 of 100 shards is read") == 2
+
+
+def test_an_interruption_does_not_lose_what_was_found(
+    checks: Checks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks(recipe=recipe_part(), machine=KeyboardInterrupt())
+    assert doctor.main([str(CONFIG), f"--output={tmp_path}"]) == 130
+    said = capsys.readouterr()
+    assert "ERROR    recipe   1 of 100 shards is read" in said.out
+    assert said.err.startswith("interrupted")
+    assert (tmp_path / "report.html").exists()
+    checks(data=KeyboardInterrupt())
+    assert doctor.main([str(CONFIG)]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
 
 
 def test_a_missing_file_is_named(checks: Checks, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,10 @@ from PIL import Image
 
 from efficientdet.cli import import_dataset, train
 from efficientdet.config import load_config, validate
-from efficientdet.data.files import resolve_files, scan_tfrecord
+from efficientdet.data.files import resolve_files, scan_tfrecord, walk_records
+from efficientdet.data.importers.fixes import write_fixes
 from efficientdet.data.label_map import read_label_map
+from efficientdet.doctor.data import check_data
 
 _HEADER = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 _FILES = {
@@ -87,7 +90,9 @@ def test_the_summary_is_to_be_copied_from(imported):
     assert [sum(map(int, lines[name])) for name in ("boxes", "even", "odd")] == [12, 6, 6]
     assert f"2 edits are proposed in {folder / 'fixes.diff'}" in shown
     assert f"efficientdet doctor {folder / 'pipeline.config'}" in shown
-    assert f"efficientdet train --pipeline_config_path={folder / 'pipeline.config'} --model_dir=runs/out" in shown
+    words = f"--pipeline_config_path={folder / 'pipeline.config'} --model_dir={folder / 'model'}"
+    assert f"efficientdet train {words}" in shown
+    assert words in (folder / "pipeline.config").read_text()
 
 
 def test_the_report_names_what_was_found(imported):
@@ -111,6 +116,45 @@ def test_the_proposed_fixes_mend_it(dataset, imported, tmp_path, capsys):
     shown = capsys.readouterr().err
     assert f"error: {tmp_path / 'other.diff'}:1: labels.csv: line 2 is not 'box even 1 2 3 4'" in shown
     assert not (tmp_path / "again").exists()
+
+
+def test_what_the_doctor_proposes_for_records_can_be_applied(imported, tmp_path, capsys):
+    source = tmp_path / "records"
+    source.mkdir()
+    for name in ("train.record", "val.record", "label_map.pbtxt", "pipeline.config"):
+        shutil.copy(imported[0] / name, source)
+    content = (source / "val.record").read_bytes()
+    (offset, _), (second, _) = walk_records(source / "val.record")
+    (source / "val.record").write_bytes(content + content[offset:second])  # the first picture a second time
+    config = (source / "pipeline.config").read_text().replace(str(imported[0]), str(source))
+    (source / "pipeline.config").write_text(config)
+    part = check_data(load_config(source / "pipeline.config"), processes=1)
+    assert write_fixes(tmp_path / "fixes.diff", part.faults) == 1
+    assert "@@ val.record: record 2   # pictures-identical" in (tmp_path / "fixes.diff").read_text()
+    assert _import(source, tmp_path / "out", f"--apply={tmp_path / 'fixes.diff'}") == 0
+    assert [scan_tfrecord(tmp_path / "out" / f"{split}.record") for split in ("train", "val")] == [10, 2]
+
+
+def test_an_import_can_be_imported(imported, tmp_path):
+    assert _import(imported[0], tmp_path / "again") == 0
+    assert scan_tfrecord(tmp_path / "again" / "train.record") == 10
+
+
+def test_where_two_formats_fit_the_commands_are_shown(dataset, imported, tmp_path, capsys):
+    shutil.copytree(dataset, tmp_path / "both")
+    shutil.copy(imported[0] / "train.json", tmp_path / "both")
+    assert _import(tmp_path / "both", tmp_path / "out") == 2
+    lines = capsys.readouterr().err.splitlines()
+    command = f"  efficientdet import {tmp_path / 'both'} --output={tmp_path / 'out'} --processes=1 --format"
+    assert "more than one format (coco: " in lines[-3]
+    assert lines[-2:] == [f"{command} coco", f"{command} csv"]
+
+
+def test_an_edited_config_is_not_replaced(dataset, tmp_path, capsys):
+    assert _import(dataset, tmp_path / "out") == 0
+    (tmp_path / "out" / "pipeline.config").write_text("mine")
+    assert _import(dataset, tmp_path / "out", "--overwrite") == 2
+    assert f"{tmp_path / 'out' / 'pipeline.config'}: edited since an import wrote it" in capsys.readouterr().err
 
 
 def test_an_import_is_replaced_as_a_whole(dataset, imported, tmp_path, capsys):
@@ -139,7 +183,6 @@ def test_equal_commands_write_equal_records(dataset, imported, tmp_path):
         (["--split=train=.5", "--split=train=.5"], "each split is given once"),
         (["--seed=-1"], "--seed (-1) must not be negative"),
         (["--apply=/nowhere"], "/nowhere: No such file"),
-        (["--model=d9"], "d9"),
     ],
 )
 def test_mistakes_are_one_line(dataset, tmp_path, capsys, flags, message):
@@ -148,6 +191,15 @@ def test_mistakes_are_one_line(dataset, tmp_path, capsys, flags, message):
     assert shown.startswith("error: ")
     assert message in shown
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_none_names_those_that_are(dataset, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        _import(dataset, tmp_path / "out", "--model=d9")
+    assert caught.value.code == 2
+    shown = capsys.readouterr().err
+    assert "'d9'" in shown
+    assert "d0" in shown
 
 
 def test_the_data_set_is_never_written_to(dataset, capsys):
@@ -171,3 +223,18 @@ def test_the_config_trains_as_it_is(imported, tmp_path):
     config = f"--pipeline_config_path={imported[0] / 'pipeline.config'}"
     assert train.main([config, f"--model_dir={tmp_path}", "--num_train_steps=2"]) == 0
     assert list(tmp_path.glob("*.index"))
+
+
+def test_spellings_of_a_class_are_told_and_mended(tmp_path):
+    from tests.doctor.corpus import clean_data_set
+    from tests.doctor.corpus.formats import write_voc
+
+    data = clean_data_set()
+    first = data.pictures[0].boxes
+    first[0] = first[0]._replace(name=first[0].name.upper())
+    write_voc(data, tmp_path / "data")
+    assert _import(tmp_path / "data", tmp_path / "out") == 0
+    assert "class-typo" in (tmp_path / "out" / "report.json").read_text()
+    assert _import(tmp_path / "data", tmp_path / "mended", "--apply", tmp_path / "out" / "fixes.diff") == 0
+    assert len(read_label_map(tmp_path / "mended" / "label_map.pbtxt")) == 3
+    assert "class-typo" not in (tmp_path / "mended" / "report.json").read_text()

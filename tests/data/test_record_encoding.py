@@ -54,6 +54,6 @@ def test_framed_records_are_those_of_tensorflow(tmp_path):
 
 
 def test_writing_needs_no_tensorflow():
-    code = "import sys; from efficientdet.data.importers import dataset_writer, writer; "
+    code = "import sys; from efficientdet.data.dataset_files import dataset_writer, tfrecord_writer; "
     code += "sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -28,7 +28,7 @@ def test_the_worst_comes_first_with_its_place(shared: Path) -> None:
     assert len(lines) == 5
     assert lines[0] == (
         f"{path}:174: 1 of 100 shards of the training data is read "
-        '(instead: input_path: "/DATASETS/COCO/coco_train.record-?????-of-00100")'
+        '(fix: input_path: "/DATASETS/COCO/coco_train.record-?????-of-00100")'
     )
     assert "1 of 50 shards of the evaluation data" in lines[-1]
 

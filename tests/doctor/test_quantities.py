@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from efficientdet.doctor.quantities import duration, size
+from efficientdet.doctor.quantities import duration, percent, percentage, size, times
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,21 @@ def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
 )
 def test_sizes_are_decimal(num_bytes: float, text: str) -> None:
     assert size(num_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.00041, "0.04 %"), (0.004, "0.4 %"), (0.03125, "3 %"), (0.5, "50 %"), (1.0, "100 %")],
+)
+def test_percent(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(("factor", "text"), [(8, "8x"), (1.5, "1.5x"), (40, "40x"), (1 / 20, "1/20"), (0, "0")])
+def test_times(factor: float, text: str) -> None:
+    assert times(factor) == text
+
+
+@pytest.mark.parametrize(("share", "number"), [(0.84912, 84.9), (0.0372, 3.7), (0.00041, 0.041), (0, 0), (1, 100)])
+def test_percentages_of_tables(share: float, number: float) -> None:
+    assert percentage(share) == number

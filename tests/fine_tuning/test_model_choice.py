@@ -74,7 +74,7 @@ def _resolution(boxes: list[list[float]], size: tuple[int, int], model: str = "l
 def test_the_published_resolution_shows_what_is_large_enough() -> None:
     side, why = _resolution([[0, 0, 16, 16]], (480, 640))  # 8 pixels of 320
     assert side == 320
-    assert why == "the 320 of the published model: at 320 0 % of the objects measure less than 8 pixels, a cell of P3"
+    assert why == "the 320 of the published model: at 320, 0 % of the objects measure less than 8 pixels, a cell of P3"
     assert _resolution([], (480, 640)).side == 320
     assert _resolution([[0, 0, 1, 1]], (480, 640), "d0").side == 640  # no more than the pictures have
 
@@ -83,7 +83,7 @@ def test_small_objects_ask_for_more() -> None:
     # 20 pixels of 1280 are 8 of 512, and 7 of the next smaller side, 448.
     assert _resolution([[0, 0, 20, 20]], (960, 1280)) == (
         512,
-        "at 512 0 % of the objects measure less than 8 pixels, a cell of P3; "
+        "at 512, 0 % of the objects measure less than 8 pixels, a cell of P3; "
         "at the published model's 320 it would be 100 %",
     )
 

@@ -4,14 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,12 +17,12 @@ from efficientdet.data.dataset_files.splits import SplitPlan
 from efficientdet.data.dataset_files.tfrecord_writer import shard_paths
 from efficientdet.data.label_map import LabelMap
 from efficientdet.data.survey import Survey
-from efficientdet.errors import DataError
+from efficientdet.data.worker_pool import Job, Step, work_at
 
 _SAMPLED = 200  # pictures whose size in bytes stands for that of all
 _WORTH_PROCESSES = 200  # pictures; fewer are written before a process has started
 _ID_DIGITS = 19  # of an int64
-_SECONDS_BETWEEN_LOOKS = 0.2
+_JOB = Job("write records", lambda shard: shard.path.name)
 
 
 class WrittenSplit(NamedTuple):
@@ -60,7 +56,7 @@ def write_dataset(
       on_progress: called with (pictures done, pictures in all).
 
     Raises:
-      DataError: the data set changed since the survey.
+      DataError: the data set changed since the survey, or a worker process died.
     """
     splits, shards = [], []
     draws = np.random.default_rng(seed)
@@ -76,15 +72,13 @@ def write_dataset(
     writer = ShardWriter(survey.source, survey.fixes, label_map.id_of)
     total = sum(len(split.rows) for split in splits)
     processes = min(os.cpu_count() or 1 if processes is None else processes, len(shards))
-    _write_all(
-        writer,
-        (Shard(path, _rows(survey, share, ids)) for path, share, ids in shards),
-        processes if total >= _WORTH_PROCESSES else 1,
-        lambda done: on_progress(done, total),
-    )
+    processes = processes if total >= _WORTH_PROCESSES else 1
+    pieces = (Shard(path, _rows(survey, share, ids)) for path, share, ids in shards)
+    for _ in work_at(_JOB, _write_shard, writer, pieces, processes, lambda done: on_progress(done, total)):
+        pass
     for split in splits:
-        pieces = shard_paths(folder / f"{split.name}.record", split.num_shards)
-        join_pieces(folder / f"{split.name}.json", label_map, pieces)
+        paths = shard_paths(folder / f"{split.name}.record", split.num_shards)
+        join_pieces(folder / f"{split.name}.json", label_map, paths)
     return splits
 
 
@@ -102,7 +96,8 @@ def _image_ids(survey: Survey, rows: np.ndarray) -> np.ndarray:
     ids = np.arange(1, len(survey) + 1)
     if survey.source.format == "coco":
         own = [survey.source.read(survey.entries[row]).source_id for row in rows.tolist()]
-        if len(set(own)) == len(own) and all(id_.isdecimal() and len(id_) < _ID_DIGITS for id_ in own):
+        are_numbers = all(id_.isdecimal() and len(id_) < _ID_DIGITS for id_ in own)
+        if are_numbers and len(set(map(int, own))) == len(own):  # "7" and "007" are one number
             ids[rows] = [int(id_) for id_ in own]
     return ids
 
@@ -120,69 +115,5 @@ def _rows(survey: Survey, rows: np.ndarray, image_ids: np.ndarray) -> list[Row]:
     ]
 
 
-def _write_all(
-    writer: ShardWriter, shards: Iterator[Shard], processes: int, on_progress: Callable[[int], None]
-) -> None:
-    if processes > 1:
-        _write_in_processes(writer, shards, processes, on_progress)
-        return
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        on_progress(done)
-
-    for shard in shards:
-        writer.write(shard, count)
-
-
-def _write_in_processes(
-    writer: ShardWriter, shards: Iterator[Shard], processes: int, on_progress: Callable[[int], None]
-) -> None:
-    context = multiprocessing.get_context("spawn")  # a fork of threads that hold locks may never end
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(processes, context, _start_worker, (writer, counter)) as pool:
-        try:
-            running = {pool.submit(_write_in_worker, shard) for shard in _first(shards, 2 * processes)}
-            while running:
-                finished, running = wait(running, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
-                for future in finished:
-                    future.result()
-                running |= {pool.submit(_write_in_worker, shard) for shard in _first(shards, len(finished))}
-                on_progress(counter.value)
-        except BrokenProcessPool as error:
-            raise DataError("a process that wrote records was ended, as when memory runs out: try fewer") from error
-        except BaseException:
-            with counter.get_lock():
-                counter.value = _STOP
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _first(shards: Iterator[Shard], count: int) -> Sequence[Shard]:
-    return [shard for _, shard in zip(range(count), shards, strict=False)]
-
-
-_STOP = -(1 << 62)  # a counter below zero asks the workers to stop
-_worker: tuple[ShardWriter, Any] | None = None
-
-
-def _start_worker(writer: ShardWriter, counter: Any) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
-    _worker = writer, counter
-
-
-def _write_in_worker(shard: Shard) -> None:
-    if _worker is None:
-        raise RuntimeError("the worker process was not initialised")
-    writer, counter = _worker
-
-    def count() -> None:
-        with counter.get_lock():
-            counter.value += 1
-        if counter.value < 0:
-            raise InterruptedError
-
-    writer.write(shard, count)
+def _write_shard(writer: ShardWriter, shard: Shard, step: Step) -> None:
+    writer.write(shard, step)

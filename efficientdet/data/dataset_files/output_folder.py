@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from efficientdet.data.importers.fixes import is_fixes_file
 from efficientdet.errors import UsageError
 
 LABEL_MAP = "label_map.pbtxt"
@@ -19,6 +20,8 @@ REPORT_PAGE = "report.html"
 REPORT_JSON = "report.json"
 FIXES = "fixes.diff"
 
+_FOR_PEOPLE = (FIXES, CONFIG, LABEL_MAP)  # that they edit
+_LARGEST_REPORT = 1 << 28
 _STAGE = re.compile(r"\.import\.\d+\.tmp")  # what an import that was killed leaves behind
 _OURS = re.compile(
     rf"(train|val|test)\.(json|record(-\d{{5}}-of-\d{{5}})?)|{'|'.join(map(re.escape, (LABEL_MAP, CONFIG)))}|"
@@ -32,7 +35,7 @@ def check_output(folder: Path, dataset: Path, *, overwrite: bool) -> None:
     Args:
       folder: to write to; it must be new or empty.
       dataset: what is imported.
-      overwrite: the folder may also be that of an earlier import.
+      overwrite: the folder may also be that of an earlier import, by the `file_digests` in its report.
 
     Raises:
       UsageError: says why.
@@ -41,12 +44,37 @@ def check_output(folder: Path, dataset: Path, *, overwrite: bool) -> None:
         raise UsageError(f"--output {folder}: is there already, and is no folder")
     if dataset.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"--output {folder}: holds the data set itself, which an import leaves as it is")
+    if folder.resolve().is_relative_to(dataset.resolve()):
+        raise UsageError(
+            f"--output {folder}: lies inside the data set, of which the next import would take it for a part"
+        )
     if not folder.is_dir() or all(_STAGE.fullmatch(path.name) for path in folder.iterdir()):
         return
     if not overwrite:
         raise UsageError(f"--output {folder}: is not empty; --overwrite replaces what an earlier import wrote there")
-    if not is_fixes_file(folder / FIXES):
-        raise UsageError(f"--output {folder}: is not empty, and --overwrite is for folders that an import wrote")
+    written = _written_digests(folder / REPORT_JSON)
+    if written is None:
+        rule = f"--overwrite is for folders that an import wrote, by the {REPORT_JSON} in them"
+        raise UsageError(f"--output {folder}: is not empty, and {rule}")
+    if edited := [name for name, digest in file_digests(folder).items() if written.get(name) != digest]:
+        rule = "edited since an import wrote it: --overwrite would replace it; move it away, or remove it"
+        raise UsageError(f"{folder / edited[0]}: {rule}")
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """What tells whether somebody edited a file later: name -> SHA-256, of those that are there to be edited."""
+    files = {name: folder / name for name in _FOR_PEOPLE}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if path.is_file()}
+
+
+def _written_digests(report: Path) -> Mapping[str, object] | None:
+    """The `file_digests` that an import stated; None where no import wrote the report."""
+    try:
+        document = json.loads(report.read_bytes()) if report.stat().st_size <= _LARGEST_REPORT else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    files = document.get("files") if isinstance(document, dict) and "schema" in document else None
+    return files if isinstance(files, dict) else None
 
 
 @contextlib.contextmanager

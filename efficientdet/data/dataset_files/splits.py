@@ -39,11 +39,6 @@ class SplitPlan(NamedTuple):
         """int64 [n], the rows of one split, in the survey's order."""
         return np.flatnonzero(self.split_of == self.names.index(name))
 
-    @property
-    def names_of_rows(self) -> list[str]:
-        """P names; "" for pictures that go nowhere."""
-        return [self.names[split] if split >= 0 else "" for split in self.split_of.tolist()]
-
 
 def plan_splits(survey: Survey, shares: Mapping[str, float] | None = None, seed: int = 0) -> SplitPlan:
     """Decides where each picture goes.

@@ -14,6 +14,9 @@ from efficientdet.errors import DataError
 # Formats that write two decimals leave boxes a hundredth of a pixel outside; that is rounding, not a fault to report.
 _ROUNDING = 0.02
 
+LARGEST_SIDE = 2**31 - 1
+"""Pixels that a height or width may be said to have: what an array of 32 bits holds."""
+
 DROPPED_ZERO_AREA = "dropped: box without area"
 DROPPED_INVERTED = "dropped: box whose maximum is below its minimum"
 DROPPED_OUTSIDE = "dropped: box completely outside the picture"
@@ -138,11 +141,3 @@ def turn_box(box: BoxAnnotation, orientation: int, size: tuple[int, int]) -> Box
     if orientation >= 5:
         ymin, xmin, ymax, xmax = xmin, ymin, xmax, ymax
     return box._replace(ymin=ymin, xmin=xmin, ymax=ymax, xmax=xmax)
-
-
-def path_inside(folder: Path, name: str) -> Path:
-    """`folder / name`, refused with a DataError when the name leads out of the folder."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{name!r} leads out of {folder}: a file name must stay inside its folder")
-    return path

@@ -14,6 +14,7 @@ from efficientdet.data.faults import Fix
 from efficientdet.errors import DataError
 
 EVERY_FILE = "*"
+PICTURE = "picture"  # alone: of whichever split it is in
 _MAX_BYTES = 1 << 29  # some three million blocks
 _COMMENT = re.compile(r"\s#")
 _FORMS = "box NAME xmin ymin xmax ymax, picture SPLIT, class NAME"
@@ -45,7 +46,7 @@ def quoted(name: str) -> str:
 def quoted_place(name: str) -> str:
     """A file, or a place in one, in the head of a block: spaces are fine, what ends it is not."""
     plain = name and name.isprintable() and name == name.strip() and name[0] != '"'
-    return name if plain and ": " not in name and not _COMMENT.search(name) else json.dumps(name)
+    return name if plain and ": " not in f"{name} " and not _COMMENT.search(name) else json.dumps(name)
 
 
 def parse_fixes(path: Path) -> Iterator[Block]:
@@ -79,7 +80,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{path}: larger than {_MAX_BYTES >> 20} MiB: not a fixes file")
-        with path.open(encoding="utf-8", newline="\n") as file:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip() and not line.startswith("#"):
                     yield f"{path}:{number}", line.strip()
@@ -143,8 +144,8 @@ def _parse_form(text: str, line: str) -> Form:
         sides = tuple(map(float, rest.split()))
     except ValueError:
         sides = (math.nan,)  # of no form
-    named = kind == "picture" or text != kind
-    if kind not in ("box", "picture", "class") or len(sides) != (4 if kind == "box" else 0) or not named:
+    named = kind == PICTURE or text != kind
+    if kind not in ("box", PICTURE, "class") or len(sides) != (4 if kind == "box" else 0) or not named:
         raise DataError(f"{line}: {_shortened(text)} is none of: {_FORMS}")
     return Form(kind, name, sides)
 

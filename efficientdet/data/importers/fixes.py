@@ -9,7 +9,7 @@ A block without a `+` line removes what its `-` line names; a block that is dele
 else that starts with `#` is for people. The forms of a line:
 
     box NAME xmin ymin xmax ymax    numbers as annotated, in the annotation's own unit (pixels or fractions)
-    picture SPLIT                   of that split; `picture` alone where the data set knows no splits
+    picture SPLIT                   of that split, for one that stands in several; `picture` alone is in whichever split
     class NAME                      all boxes of that class; only under `@@ *`, for the whole data set
 
 A name with spaces, quotes or characters that cannot be seen is written as a JSON string. Edits are made in the order of
@@ -26,7 +26,7 @@ from pathlib import Path
 from efficientdet.atomic_write import replace_atomically
 from efficientdet.data.faults import Fault, Fix
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.fix_text import EVERY_FILE, Block, Form, parse_fixes, quoted, quoted_place
+from efficientdet.data.importers.fix_text import EVERY_FILE, PICTURE, Block, Form, parse_fixes, quoted, quoted_place
 from efficientdet.errors import DataError
 
 _HEADER = """\
@@ -43,9 +43,12 @@ def box_form(box: BoxAnnotation) -> str:
     return f"box {quoted(box.name)} {numbers}"
 
 
-def picture_form(split: str) -> str:
-    """A picture as a member of a split (`source.UNSPLIT` for none), for `Fix.before` and `Fix.after`."""
-    return f"picture {quoted(split)}" if split else "picture"
+def picture_form(split: str | None = None) -> str:
+    """A picture as a member of a split (`source.UNSPLIT` for none), for `Fix.before` and `Fix.after`.
+
+    None is for any split: who reads a data set under other circumstances may call its splits by other names.
+    """
+    return PICTURE if split is None else f"{PICTURE} {quoted(split)}"
 
 
 def class_form(name: str) -> str:
@@ -87,15 +90,17 @@ class Fixes:
         Returns:
           `split` itself where no edit says otherwise; None: the picture is dropped.
         """
+        is_dropped = False
         for number in self._by_place.get(("picture", picture), ()):
             edit = self.edits[number]
-            if edit.before.name != split:
+            if edit.fix.before != PICTURE and edit.before.name != split:
                 continue  # listed in two splits: the edit means the other one; if it means neither, it stays unused
             self.used.add(number)
             if edit.after is None:
-                return None
-            split = edit.after.name
-        return split
+                is_dropped = True  # and may be for several reasons: the others' edits are no mistakes
+            else:
+                split = edit.after.name
+        return None if is_dropped else split
 
     def apply(self, image: AnnotatedImage) -> AnnotatedImage:
         """Makes the edits of one picture's boxes.
@@ -190,16 +195,6 @@ def read_fixes(*paths: Path) -> Fixes:
     return Fixes([block for path in paths for block in parse_fixes(path)])
 
 
-def is_fixes_file(path: Path) -> bool:
-    """Whether `write_fixes` made a file."""
-    start = _HEADER.splitlines()[0].encode()
-    try:
-        with path.open("rb") as file:
-            return file.read(len(start)) == start
-    except OSError:
-        return False
-
-
 def write_fixes(path: Path, faults: Iterable[Fault]) -> int:
     """Writes what the faults propose, grouped by file; renamed classes come last, as boxes are named as annotated.
 
@@ -214,7 +209,7 @@ def write_fixes(path: Path, faults: Iterable[Fault]) -> int:
             continue
         key = (fault.fix.file, fault.fix.place, fault.fix.before)
         fix, reasons = proposed.get(key, (fault.fix, []))
-        reason = f"{fault.code}: {fault.detail}"
+        reason = f"{fault.code}: {_about(fault, fault.fix)}{fault.detail}"
         proposed[key] = (fault.fix if not fault.fix.after else fix, [*reasons, reason])
     by_file: dict[str, list[str]] = defaultdict(list)
     for fix, reasons in proposed.values():
@@ -223,6 +218,12 @@ def write_fixes(path: Path, faults: Iterable[Fault]) -> int:
     blocks = [block for file in files for block in by_file[file]]
     replace_atomically(path, "\n".join([_HEADER, *(blocks or ["# Nothing to propose.\n"])]))
     return len(blocks)
+
+
+def _about(fault: Fault, fix: Fix) -> str:
+    """What a fault is about, where that is not what its fix edits: the picture that stays, of two that are alike."""
+    is_elsewhere = (fault.file, fault.place) != (fix.file, fix.place) and fix.file != EVERY_FILE
+    return f"{fault.where}: " if is_elsewhere else ""
 
 
 def _block(fix: Fix, reasons: Sequence[str]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from efficientdet.data.importers.annotation import LARGEST_SIDE
 from efficientdet.data.importers.text_files import encoding_of
 from efficientdet.errors import DataError
 
@@ -50,6 +52,22 @@ def walk_json(path: Path, sections: Collection[str]) -> Iterator[Item]:
         raise DataError(f"{path}: not read, its lists are nested too deeply") from error
     except ValueError as error:  # not JSON, or not text
         raise DataError(f"{path}: not a JSON file ({error})") from error
+
+
+def number_of(value: Any) -> float | None:
+    """A number of a JSON file; None where it is something else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond all pixels
+        return math.inf if value > 0 else -math.inf
+
+
+def side_of(value: Any) -> int:
+    """Height or width of a picture; 0 where it is none."""
+    number = number_of(value)
+    return int(number) if number is not None and 0 < number <= LARGEST_SIDE else 0
 
 
 class _Reader:

@@ -165,6 +165,11 @@ def join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
+def folder_of(path: str) -> str:
+    """The folder of a path with forward slashes; "" for the root."""
+    return path.rpartition("/")[0]
+
+
 def suffix_of(name: str) -> str:
     """What a name ends with, from its last dot, in lower case; "" where there is no dot."""
     dot = name.rfind(".")

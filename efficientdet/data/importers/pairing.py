@@ -10,7 +10,7 @@ from pathlib import Path
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, BoxAnnotation
-from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FilePair, FileTree, join, stem_of
+from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FilePair, FileTree, folder_of, join, stem_of
 from efficientdet.data.importers.picture_index import FileIndex, picture_index
 from efficientdet.data.importers.split_names import split_of_path
 from efficientdet.data.label_map import Label
@@ -79,7 +79,7 @@ def pair_annotations(
             picture = index.find(stem, folder) or _stated_picture(tree.root, annotation, index, picture_name, log)
             if picture is None:
                 continue
-            near, there, ending = folder, picture.rpartition("/")[0], picture[picture.rfind(".") :]
+            near, there, ending = folder, folder_of(picture), picture[picture.rfind(".") :]
         pairs.append(FilePair(picture, annotation))
     if not pairs:
         where = f"{tree.root} and {image_dir}" if image_dir else f"{tree.root}"
@@ -119,7 +119,7 @@ def _first_of_each(pairs: Sequence[FilePair], log: FaultLog) -> list[FilePair]:
 
 def report_unannotated(tree: FileTree, annotated: Collection[str], log: FaultLog) -> None:
     """Reports pictures that nothing is said of, in the folders that hold annotated ones."""
-    folders = {path.rpartition("/")[0] for path in annotated}
+    folders = {folder_of(path) for path in annotated}
     for folder, name in tree.files(PICTURE_SUFFIXES):
         if folder in folders and (path := join(folder, name)) not in annotated:
-            log.add(faults.ANNOTATION_MISSING, path, "", "a picture without annotation: left out")
+            log.add(faults.PICTURE_LEFT_OUT, path, "", "a picture without annotation")

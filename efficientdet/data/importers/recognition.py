@@ -6,7 +6,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from efficientdet.data.importers.formats.labelme import LabelmeSource
 from efficientdet.data.importers.formats.records import RecordSource
 from efficientdet.data.importers.formats.voc import VocSource
 from efficientdet.data.importers.formats.yolo import YoloSource
+from efficientdet.data.importers.formats.yolo_config import read_config
 from efficientdet.data.importers.formats.yolo_files import SUFFIX as YOLO_SUFFIX
 from efficientdet.data.importers.formats.yolo_files import holds_labels, label_places
 from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FileTree, join, suffix_of
@@ -31,14 +32,24 @@ _logger = logging.getLogger(__name__)
 _SAMPLE = 12  # files of a kind that are looked into
 _SAMPLE_OF_SMALL = 500  # most label files may be empty
 _PIECE = 1 << 16
+_YAMLS = (".yaml", ".yml")
 _TEXTS = (".xml", ".txt", ".json", ".csv")
 
 
 class _Format(NamedTuple):
     title: str
     wanted: str  # what is looked for, for people
-    signs: Callable[[FileTree], str]  # what was found of it; "" for nothing
+    signs: Callable[[FileTree, Path | None], str]  # what was found of it, given the image_dir; "" for nothing
     open: Callable[..., Source]  # of a path, with image_dir
+
+
+class SeveralFormatsError(DataError):
+    """A folder holds data sets of several formats, or one in several. `formats` are their names."""
+
+    def __init__(self, path: Path, signs: Mapping[str, str]) -> None:
+        found = "; ".join(f"{name}: {sign}" for name, sign in signs.items())
+        super().__init__(f"{path}: more than one format ({found}): say which with --format {{{','.join(signs)}}}")
+        self.formats = tuple(signs)
 
 
 def recognise(path: Path, *, format: str | None = None, image_dir: Path | None = None) -> Source:
@@ -51,16 +62,17 @@ def recognise(path: Path, *, format: str | None = None, image_dir: Path | None =
 
     Raises:
       UsageError: `format` is none that is known, or an `image_dir` is given for records.
-      DataError: nothing is there that is known, or more than one format; or the data set cannot be listed.
+      SeveralFormatsError: more than one format is there.
+      DataError: nothing is there that is known; or the data set cannot be listed.
     """
     if format is not None and format not in _FORMATS:
         raise UsageError(f"format {format!r} is not known: one of {', '.join(_FORMATS)}")
     if image_dir is not None and not image_dir.is_dir():
         raise DataError(f"image_dir {str(image_dir)!r} is not a folder")
     if path.is_dir():
-        found, signs = _of_folder(path) if format is None else (format, "as told")
+        found, signs = _of_folder(path, image_dir) if format is None else (format, "--format")
     elif path.exists() or glob.has_magic(str(path)):
-        found, signs = _of_file(path) if format is None else (format, "as told")
+        found, signs = _of_file(path) if format is None else (format, "--format")
     else:
         raise DataError(f"{path}: there is no such file or folder")
     if found == "tfrecord" and image_dir is not None:
@@ -71,16 +83,15 @@ def recognise(path: Path, *, format: str | None = None, image_dir: Path | None =
     return source
 
 
-def _of_folder(path: Path) -> tuple[str, str]:
+def _of_folder(path: Path, image_dir: Path | None) -> tuple[str, str]:
     """The format of a folder, and the signs of it."""
     tree = FileTree(path, FaultLog())
-    found = {name: signs for name, format in _FORMATS.items() if (signs := format.signs(tree))}
+    found = {name: signs for name, format in _FORMATS.items() if (signs := format.signs(tree, image_dir))}
     if not found:
         wanted = "; ".join(f"{name}: {format.wanted}" for name, format in _FORMATS.items())
         raise DataError(f"{path}: no data set of a known format. Looked for {wanted}")
     if len(found) > 1:
-        signs = "; ".join(f"{name}: {sign}" for name, sign in found.items())
-        raise DataError(f"{path}: more than one format ({signs}): say which with --format {{{','.join(found)}}}")
+        raise SeveralFormatsError(path, found)
     return next(iter(found.items()))
 
 
@@ -90,7 +101,7 @@ def _of_file(path: Path) -> tuple[str, str]:
         return "tfrecord", "records"
     if suffix == ".json" and looks_like_coco(path):
         return "coco", "images, annotations, categories"
-    if suffix in (".yaml", ".yml"):
+    if suffix in _YAMLS:
         return "yolo", suffix
     if suffix in (".csv", ".tsv") and (columns := Table(path).columns()):
         return "csv", columns.kind
@@ -112,38 +123,43 @@ def _start(tree: FileTree, file: str) -> bytes:
         return b""
 
 
-def _voc_signs(tree: FileTree) -> str:
+def _voc_signs(tree: FileTree, image_dir: Path | None) -> str:
     files = tree.paths(".xml")
     hits = [file for file in _sample(files) if b"<annotation" in (start := _start(tree, file)) and b"<object" in start]
     return f"{len(files)} XML files, {hits[0]} for one" if hits else ""
 
 
-def _coco_signs(tree: FileTree) -> str:
+def _coco_signs(tree: FileTree, image_dir: Path | None) -> str:
+    if image_dir is None and next(tree.files(PICTURE_SUFFIXES), None) is None:  # what an import writes beside records
+        return ""
     files = tree.paths(".json")
     hits = [file for file in _sample(files) if looks_like_coco(tree.root / file)]
     return f"JSON with images, annotations and categories, {hits[0]} for one" if hits else ""
 
 
-def _labelme_signs(tree: FileTree) -> str:
+def _labelme_signs(tree: FileTree, image_dir: Path | None) -> str:
     files = tree.paths(".json")
     starts = {file: _start(tree, file) for file in _sample(files)}
     hits = [file for file, start in starts.items() if b'"shapes"' in start and b'"images"' not in start]
     return f"{len(files)} JSON files, {hits[0]} with shapes for one" if hits else ""
 
 
-def _yolo_signs(tree: FileTree) -> str:
-    """Text files of numbers, where those of pictures lie or in folders of their own."""
+def _yolo_signs(tree: FileTree, image_dir: Path | None) -> str:
+    """Text files of numbers, where those of pictures lie or in folders of their own; where all are empty, data.yaml."""
     texts = tree.paths(YOLO_SUFFIX)
     pictures = [join(*pair) for pair in tree.files(PICTURE_SUFFIXES)] if texts else []
     known = set(texts)
     places = [place + YOLO_SUFFIX for path in _sample(pictures, _SAMPLE_OF_SMALL) for place in label_places(path)]
-    labels = [place for place in places if place in known]
-    labels += _sample([path for path in texts if "/" in path], _SAMPLE_OF_SMALL) if pictures else []
+    beside = [place for place in places if place in known]
+    labels = beside + _sample([path for path in texts if "/" in path], _SAMPLE_OF_SMALL) if pictures else []
     hit = next((file for file in labels if holds_labels(tree, file)), None)
-    return f"{len(texts)} text files, {hit} with boxes for one" if hit else ""
+    if hit:
+        return f"{len(texts)} text files, {hit} with boxes for one"
+    config = read_config(tree, None, FaultLog()).file if beside else ""
+    return f"{config}, and text files without boxes" if suffix_of(config) in _YAMLS else ""
 
 
-def _csv_signs(tree: FileTree) -> str:
+def _csv_signs(tree: FileTree, image_dir: Path | None) -> str:
     for file in _sample(tree.paths(".csv", ".tsv")):
         try:
             if columns := Table(tree.root / file).columns():
@@ -165,7 +181,7 @@ def _record_files(tree: FileTree) -> list[str]:
     return [file for file in called if _is_record_file(tree.root / file)]
 
 
-def _record_signs(tree: FileTree) -> str:
+def _record_signs(tree: FileTree, image_dir: Path | None) -> str:
     files = _record_files(tree)
     return f"{len(files)} record files" if files else ""
 

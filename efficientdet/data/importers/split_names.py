@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Which split a folder, a list or a file belongs to, by its name; and what one picture in two splits is."""
+"""Which split a folder, a list or a file belongs to, by its name."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from efficientdet.data import faults
-from efficientdet.data.importers.listing import FaultLog
+from efficientdet.data.importers.listing import folder_of
 from efficientdet.data.importers.source import UNSPLIT
 
 _T = TypeVar("_T")
@@ -40,7 +39,7 @@ def name_splits(files: Sequence[str]) -> list[str]:
     A single file that says nothing knows no split. Among several, one that says nothing is the training split, where
     no other one is; where two say the same, or several nothing, they are called by their own names.
     """
-    names = [split_of(file.rpartition("/")[2]) or split_of_path(file.rpartition("/")[0]) for file in files]
+    names = [split_of(file.rpartition("/")[2]) or split_of_path(folder_of(file)) for file in files]
     if len(files) == 1:
         return [names[0] or UNSPLIT]
     if names.count(None) == 1 and "train" not in names:
@@ -63,28 +62,6 @@ def split_by_folder(entries: Iterable[_T], folders_of: Callable[[_T], Sequence[s
 def in_order(splits: Mapping[str, _E]) -> dict[str, _E]:
     """The splits with train, val and test first."""
     return {name: splits[name] for name in sorted(splits, key=_order)}
-
-
-def report_overlap(
-    splits: Mapping[str, Sequence[_T]], picture_of: Callable[[_T], str], file_of: Callable[[str], str], log: FaultLog
-) -> None:
-    """Reports each picture that is in more than one split.
-
-    Args:
-      splits: entries by split.
-      picture_of: the path of an entry's picture.
-      file_of: what says which pictures a split has, by its name; "" where that is the picture's folder.
-      log: receives the faults.
-    """
-    if len(splits) < 2:
-        return
-    first: dict[str, str] = {}
-    for split, entries in splits.items():
-        for picture in dict.fromkeys(map(picture_of, entries)):
-            other = first.setdefault(picture, split)
-            if other != split:
-                detail = f"{picture} is in split {other!r} and in split {split!r}"
-                log.add(faults.SPLIT_OVERLAP, file_of(split) or picture, "", detail)
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -26,9 +26,7 @@ from efficientdet.data.survey.box_frames import BoxColumns, axes_swapped, axes_v
 _ROUNDING = 0.02
 _ROUNDING_OF_FRACTIONS = 0.001
 
-# For what a data set as a whole says: shares of the boxes at a right or lower border, and of the pictures asked.
-_ONE_OVER_SHARE = 0.3
-_EXCHANGED_SHARE = 0.1
+_EXCHANGED_SHARE = 0.1  # of the pictures asked, for x and y to be exchanged in the whole data set
 
 CODES = (
     "", BOX_NOT_FINITE, BOX_NORMALISED, BOX_IN_PIXELS, BOX_AXES_SWAPPED, BOX_INVERTED, BOX_ZERO_AREA, BOX_OUTSIDE,
@@ -58,11 +56,8 @@ class Judgement(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What no picture tells by itself, counted over many: do pixels count from 1, are x and y exchanged."""
+    """What no picture tells by itself, counted over many: are x and y exchanged."""
 
-    at_zero: int = 0  # boxes that begin before half a pixel
-    at_end: int = 0  # that reach the last pixel or beyond
-    one_over: int = 0  # of those, that end one pixel beyond it
     asked: int = 0  # pictures that might tell about x and y, see `box_frames.AxesVotes`
     exchanged: int = 0
     in_order: int = 0
@@ -71,11 +66,6 @@ class Tally(NamedTuple):
         if not isinstance(other, Tally):
             return NotImplemented
         return Tally(*map(sum, zip(self, other, strict=True)))
-
-    @property
-    def counted_from_one(self) -> bool:
-        """Boxes end one pixel outside, more than by chance, and none begins at 0."""
-        return not self.at_zero and self.one_over >= 2 and self.one_over >= _ONE_OVER_SHARE * self.at_end
 
     @property
     def axes_exchanged(self) -> bool:
@@ -120,14 +110,8 @@ def judge(boxes: BoxColumns, axes_exchanged: bool = False) -> Judgement:
 
 def tally(boxes: BoxColumns, judgement: Judgement) -> Tally:
     """Counts what the boxes of some pictures tell about all of a data set."""
-    sound = np.isin(judgement.codes, (0, CODES.index(BOX_CLIPPED)))
-    pixels, borders = (boxes.corners * boxes.units)[sound], boxes.borders[sound]
-    over = pixels[:, 2:] - borders
     votes = axes_votes(boxes, judgement.ordered)
     return Tally(
-        at_zero=int((pixels[:, :2] < 0.5).any(axis=1).sum()),
-        at_end=int((over > -0.5).any(axis=1).sum()),
-        one_over=int((abs(over - 1) < 0.1).any(axis=1).sum()),
         asked=int(votes.candidates.sum()),
         exchanged=int(votes.exchanged.sum()),
         in_order=int(votes.in_order.sum()),

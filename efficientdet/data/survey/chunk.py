@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,15 +16,8 @@ from efficientdet.data.survey.chunk_boxes import AnnotatedPicture, ChunkBoxes, s
 from efficientdet.data.survey.hashing import GREY_SIDE, perceptual_hashes, thumbnails
 from efficientdet.data.survey.pictures import DIGEST_BYTES, Look, look_at, picture_place
 from efficientdet.data.survey.survey import THUMBNAIL_SIDE
+from efficientdet.data.worker_pool import Step
 from efficientdet.errors import DataError
-
-
-class Interrupted(Exception):
-    """The survey is over before it is done; nobody waits for this chunk any more."""
-
-
-def _never() -> bool:
-    return False
 
 
 class Task(NamedTuple):
@@ -33,7 +26,6 @@ class Task(NamedTuple):
     source: Source
     fixes: Fixes | None
     max_pixels: int
-    is_stopped: Callable[[], bool] = _never
     axes_exchanged: bool = False  # x and y of all boxes, see `boxes.Tally`
 
 
@@ -48,7 +40,7 @@ class PictureColumns(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """What came of some entries. Rows of the chunk are counted from 0, in `Fault.entry` as well."""
+    """What came of some entries. Rows of the chunk are counted from 0, in `Fault.row` as well."""
 
     kept: list[int]  # the entry of each row, among those of the chunk
     splits: list[str]
@@ -71,14 +63,13 @@ class _Row(NamedTuple):
     look: Look
 
 
-def survey_chunk(task: Task, entries: Sequence[tuple[str, Entry]]) -> Chunk:
-    """Surveys some pictures, given by split and entry."""
+def survey_chunk(task: Task, entries: Sequence[tuple[str, Entry]], step: Step = lambda: None) -> Chunk:
+    """Surveys some pictures, given by split and entry; takes a step after each."""
     rows: list[_Row] = []
     for number, (split, entry) in enumerate(entries):
-        if task.is_stopped():
-            raise Interrupted
         if (row := _survey_picture(task, number, split, entry)) is not None:
             rows.append(row)
+        step()
     pictures = [
         AnnotatedPicture(index, row.file, row.image, row.look.facts)
         for index, row in enumerate(rows)
@@ -95,7 +86,7 @@ def survey_chunk(task: Task, entries: Sequence[tuple[str, Entry]]) -> Chunk:
         pictures=_picture_columns([row.look for row in rows]),
         box_counts=box_counts,
         boxes=boxes,
-        faults=[fault._replace(entry=index) for index, row in enumerate(rows) for fault in row.look.faults],
+        faults=[fault._replace(row=index) for index, row in enumerate(rows) for fault in row.look.faults],
         used_fixes=set() if task.fixes is None else set(task.fixes.used),
     )
 
@@ -112,7 +103,7 @@ def _survey_picture(task: Task, number: int, split: str, entry: Entry) -> _Row |
         image = task.fixes.apply(image)
     if (moved := _split_of(task, file, split)) is None:
         return None
-    look = look_at(image, where, split, task.max_pixels)
+    look = look_at(image, where, task.max_pixels)
     if image.faults:
         look = look._replace(faults=[*image.faults, *look.faults])
     return _Row(number, moved, file, image, look)
@@ -126,7 +117,7 @@ def _unreadable(task: Task, number: int, split: str, entry: Entry, error: DataEr
     if (moved := _split_of(task, fault.where, split)) is None:
         return None
     if fault.fix is None:
-        fault = fault._replace(fix=Fix(fault.file, fault.place, picture_form(split), ""))
+        fault = fault._replace(fix=Fix(fault.file, fault.place, picture_form(), ""))
     return _Row(number, moved, fault.where, None, Look(b"", None, [fault]))
 
 

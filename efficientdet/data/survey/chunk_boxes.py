@@ -53,7 +53,7 @@ class ChunkBoxes(NamedTuple):
     classes: np.ndarray  # int32 [N], index into `names`
     flags: np.ndarray
     numbers: np.ndarray
-    faults: list[Fault]  # `entry` is the row of the chunk
+    faults: list[Fault]  # `row` is that of the chunk
     tally: Tally
 
 
@@ -117,7 +117,7 @@ def _faults(
     for box, fault in sorted(found, key=lambda item: item[0]):
         picture = pictures[int(columns.pictures[box])]
         drawn = None if fault.code == BOX_NOT_FINITE else picture.turned(judgement.mended[box])
-        faults.append(fault._replace(entry=picture.row, box=drawn))
+        faults.append(fault._replace(row=picture.row, box=drawn))
     return faults
 
 

@@ -63,13 +63,12 @@ def picture_place(image: AnnotatedImage, root: Path) -> tuple[str, str]:
     return (path[len(folder) :] if path.startswith(folder) else path).replace(os.sep, "/"), ""
 
 
-def look_at(image: AnnotatedImage, where: tuple[str, str], split: str, max_pixels: int) -> Look:
+def look_at(image: AnnotatedImage, where: tuple[str, str], max_pixels: int) -> Look:
     """Decodes a picture and notes what is wrong with it.
 
     Args:
       image: its annotation.
       where: file and place, see `picture_place`.
-      split: what the data set calls the split that the picture is in.
       max_pixels: larger ones are not decoded.
     """
     file, place = where
@@ -82,7 +81,7 @@ def look_at(image: AnnotatedImage, where: tuple[str, str], split: str, max_pixel
     except PictureError as error:
         # A picture that is not there is one of no annotation's fault; whoever lists a data set leaves such ones out.
         file = file if error.code != PICTURE_MISSING else image.annotation or file
-        fix = Fix(*where, picture_form(split), "")
+        fix = Fix(*where, picture_form(), "")
         return Look(digest, None, [Fault(error.code, file, place, error.detail, fix=fix)])
     faults = [Fault(code, file, place, detail) for code, detail in _oddities(image, picture)]
     frame = frame_of(image.size, picture.size, picture.stored_size)

@@ -47,7 +47,7 @@ class Survey:
       class_names: C names that occur in `boxes`, sorted.
       box_flags: uint8 [N], CROWD | DIFFICULT | TRUNCATED.
       box_numbers: int32 [N], position of the box among those of its annotation (`annotation`), from 0.
-      faults: those of the source, then row by row those of annotation, picture and boxes; `Fault.entry` is a row.
+      faults: those of the source, then row by row those of annotation, picture and boxes; `Fault.row` is a row.
     """
 
     source: Source

@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from efficientdet.data import MAX_PIXELS
-from efficientdet.data.faults import BOX_OFF_BY_ONE, Fault
-from efficientdet.data.importers.fix_text import EVERY_FILE
+from efficientdet.data.faults import Fault
 from efficientdet.data.importers.fixes import Fixes
 from efficientdet.data.importers.source import Entry, Source
 from efficientdet.data.survey.boxes import Tally
 from efficientdet.data.survey.chunk import Chunk, PictureColumns, Task, survey_chunk
 from efficientdet.data.survey.survey import Survey
-from efficientdet.data.survey.workers import survey_chunks
+from efficientdet.data.worker_pool import Job, work_at
 
 _MAX_CHUNK = 128  # pictures: enough for the work on arrays to cost nothing, few enough to end soon
 _CHUNKS_PER_PROCESS = 4
 _MIN_PICTURES_PER_PROCESS = 64  # fewer are read sooner than a process has started
+_JOB = Job("read pictures", lambda chunk: str(chunk[0][1]))
 
 
 def take_survey(
@@ -63,13 +63,9 @@ def take_survey(
 
 def _survey(task: Task, size: int, workers: int, total: int, on_progress: Callable[[int, int], None]) -> list[Chunk]:
     """All chunks, after an empty one that knows shape and kind of every column."""
-    found = [survey_chunk(task, [])]
-    done = 0
-    for chunk in survey_chunks(task, _chunks(task.source, size), workers):
-        found.append(chunk)
-        done = min(done + size, total)
-        on_progress(done, total)
-    return found
+    chunks = _chunks(task.source, size)
+    found = work_at(_JOB, survey_chunk, task, chunks, workers, lambda done: on_progress(done, total))
+    return [survey_chunk(task, []), *found]
 
 
 def _tally(chunks: Iterable[Chunk]) -> Tally:
@@ -119,16 +115,9 @@ def _faults(source: Source, chunks: Sequence[Chunk]) -> list[Fault]:
     faults: dict[Fault, Fault] = {fault: fault for fault in source.faults}
     first_row = 0
     for chunk in chunks:
-        found = sorted([*chunk.faults, *chunk.boxes.faults], key=lambda fault: fault.entry)  # stable: pictures first
+        found = sorted([*chunk.faults, *chunk.boxes.faults], key=lambda fault: fault.row)  # stable: pictures first
         for fault in found:
             # Once, even if the picture stands in two splits.
-            faults.setdefault(fault._replace(entry=-1), fault._replace(entry=first_row + fault.entry))
+            faults.setdefault(fault._replace(row=-1), fault._replace(row=first_row + fault.row))
         first_row += len(chunk.names)
-    if (tally := _tally(chunks)).counted_from_one:
-        detail = (
-            f"{tally.one_over} of the {tally.at_end} boxes at a right or lower border end one pixel beyond it, and no "
-            "box begins at 0: coordinates seem to be counted from 1"
-        )
-        fault = Fault(BOX_OFF_BY_ONE, EVERY_FILE, "", detail)
-        faults[fault] = fault
     return list(faults.values())

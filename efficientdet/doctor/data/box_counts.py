@@ -74,7 +74,7 @@ def _few(subject: Subject, totals: Totals, rows: np.ndarray) -> Iterator[Observa
             for row in worst[:MAX_CASES]
         ]
         is_habit = len(few) >= max(_HANDFUL, _SHARE * totals.pictures)
-        severity = Severity.WARNING if is_habit else Severity.NOTE
+        severity = Severity.WARNING if is_habit else None
         yield Observation(PICTURE_FEW_BOXES, found, len(few), totals.pictures, severity)
 
 
@@ -94,7 +94,7 @@ def _lacking(subject: Subject, totals: Totals, rows: np.ndarray) -> Iterator[Obs
         shown = np.zeros(len(subject.survey), bool)
         shown[shown_rows[shown_classes == class_row]] = True
         name = subject.survey.class_names[class_row]
-        detail = f"no box of {name!r}, which {counts[class_row]:,} of {len(rows):,} pictures show"
+        detail = f"no box of {name!r}, which {counts[class_row]:,} of {len(rows):,} images show"
         found += [row_fault(subject, PICTURE_LACKS_CLASS, row, detail) for row in rows[~shown[rows]]]
     if found:
-        yield Observation(PICTURE_LACKS_CLASS, found, len({fault.entry for fault in found}), totals.pictures)
+        yield Observation(PICTURE_LACKS_CLASS, found, len({fault.row for fault in found}), totals.pictures)

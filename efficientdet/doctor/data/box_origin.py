@@ -24,7 +24,7 @@ def check_box_origin(subject: Subject) -> Iterator[Observation]:
     begins in the first pixel. Boxes that merely end on the border are right: that is its distance.
     """
     survey = subject.survey
-    clipped = {fault.entry for fault in survey.faults if fault.code == BOX_CLIPPED and fault.entry >= 0}
+    clipped = {fault.row for fault in survey.faults if fault.code == BOX_CLIPPED and fault.row >= 0}
     if not clipped or not len(survey.boxes) or survey.boxes[:, :2].min() < 1:
         return
     beyond = 0
@@ -46,12 +46,9 @@ def check_box_origin(subject: Subject) -> Iterator[Observation]:
 
 
 def without_explained(faults: Sequence[Fault], observations: Sequence[Observation]) -> list[Fault]:
-    """The faults, less what a count from 1 explains: boxes beyond the border, and the survey's own suspicion of it."""
+    """The faults, less what a count from 1 explains: boxes beyond the border."""
     moved = {(fault.file, fault.place) for seen in observations if seen.code == BOX_OFF_BY_ONE for fault in seen.faults}
-    if not moved:
-        return list(faults)
-    explained = (BOX_CLIPPED, BOX_OFF_BY_ONE)
-    return [f for f in faults if f.code not in explained or (f.code == BOX_CLIPPED and (f.file, f.place) not in moved)]
+    return [fault for fault in faults if fault.code != BOX_CLIPPED or (fault.file, fault.place) not in moved]
 
 
 def _annotation(subject: Subject, row: int) -> AnnotatedImage | None:
@@ -69,7 +66,7 @@ def _moved_back(subject: Subject, row: int) -> Iterator[Fault]:
         file = image.annotation or subject.survey.files[row]
         fix = Fix(file, box.place, box_form(box), box_form(_back(box)))
         drawn = (box.ymin, box.xmin, box.ymax, box.xmax)
-        yield Fault(BOX_OFF_BY_ONE, file, box.place, f"{box}: counted from 1", entry=row, box=drawn, fix=fix)
+        yield Fault(BOX_OFF_BY_ONE, file, box.place, f"{box}: counted from 1", row=row, box=drawn, fix=fix)
 
 
 def _back(box: BoxAnnotation) -> BoxAnnotation:

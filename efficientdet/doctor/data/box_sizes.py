@@ -11,9 +11,10 @@ import numpy as np
 from efficientdet.data.faults import BOX_AXES_SWAPPED, BOX_IN_PIXELS, BOX_NORMALISED, BOX_TINY, BOX_UNMATCHABLE
 from efficientdet.data.survey import CROWD
 from efficientdet.doctor.data.limits import InputLimits
-from efficientdet.doctor.data.observation import MAX_CASES, Observation, Totals, percent
+from efficientdet.doctor.data.observation import MAX_CASES, Observation, Totals
 from efficientdet.doctor.data.subject import Subject, box_fault
 from efficientdet.doctor.findings import Histogram, Severity, Table
+from efficientdet.doctor.quantities import percent, percentage
 
 _TINY = 4.0  # pixels: half a cell of the finest feature map, which has a stride of 8
 _EDGES = (8, 16, 32, 64, 128, 256, 512)  # pixels, of the histogram
@@ -64,7 +65,7 @@ def _unmatchable(subject: Subject, limits: InputLimits, learnt: np.ndarray) -> I
     figures, share_of_class = _worst_class(subject, missed)
     share = missed.sum() / learnt.sum()
     many, of_class = (_MANY_FORCED, _MANY_FORCED_OF_CLASS) if limits.forced else (_MANY, _MANY_OF_CLASS)
-    severity = Severity.WARNING if share >= many or share_of_class >= of_class else Severity.NOTE
+    severity = Severity.WARNING if share >= many or share_of_class >= of_class else None
     yield Observation(BOX_UNMATCHABLE, found, int(missed.sum()), int(learnt.sum()), severity, figures)
 
 
@@ -107,7 +108,7 @@ def size_histogram(subject: Subject) -> Histogram | None:
         name: tuple(map(float, np.bincount(bins[mask], minlength=len(_EDGES) + 1))) for name, mask in groups.items()
     }
     labels = (f"< {_EDGES[0]}", *(f"{low}-{high}" for low, high in pairwise(_EDGES)), f">= {_EDGES[-1]}")
-    where = "in the pictures" if limits is None else f"in the input of {limits.size[1]}x{limits.size[0]}"
+    where = "in the images" if limits is None else f"in the input of {limits.size[1]}x{limits.size[0]}"
     return Histogram(f"Sizes of objects {where}, square root of the area in pixels", labels, series, unit="boxes")
 
 
@@ -121,10 +122,10 @@ def anchor_table(subject: Subject) -> Table | None:
     for row, name in enumerate(subject.survey.class_names):
         mine = subject.survey.box_classes == row
         if mine.any():
-            missed = 100 * float((best[mine] < limits.matched_threshold).mean())
-            tiny = 100 * float((sides[mine] < _TINY).mean())
+            missed = percentage(float((best[mine] < limits.matched_threshold).mean()))
+            tiny = percentage(float((sides[mine] < _TINY).mean()))
             middle = float(np.median(best[mine]))
-            rows.append((name, int(mine.sum()), round(missed, 2), round(tiny, 2), round(middle, 3)))
+            rows.append((name, int(mine.sum()), missed, tiny, round(middle, 3)))
     columns = ("class", "boxes", "no anchor, %", f"under {_TINY:g} px, %", "median best overlap")
     note = f"An anchor learns a box from an overlap (IoU) of {limits.matched_threshold:g} on."
     return Table("Objects against anchors", columns, tuple(rows), note)

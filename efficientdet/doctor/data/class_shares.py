@@ -16,9 +16,10 @@ from efficientdet.data.faults import (
     Fix,
 )
 from efficientdet.doctor.data.class_names import spelling_key
-from efficientdet.doctor.data.observation import Observation, Totals, observe, percent
+from efficientdet.doctor.data.observation import Observation, Totals, observe
 from efficientdet.doctor.data.subject import Subject, known_names, move_fix
 from efficientdet.doctor.findings import Severity
+from efficientdet.doctor.quantities import percent
 
 _FEW_BOXES = 10  # to learn a class from
 _ENOUGH_BOXES = 100  # of a data set: in a smaller one every class is rare, which its owner knows
@@ -37,7 +38,7 @@ def check_class_shares(subject: Subject, totals: Totals) -> Iterator[Observation
             yield observe(code, found, totals)
     empty, is_costly = _empty(subject)
     if empty:
-        severity = Severity.WARNING if is_costly else Severity.NOTE
+        severity = Severity.WARNING if is_costly else None
         yield observe(CLASS_EMPTY_IN_SPLIT, empty, totals)._replace(severity=severity)
 
 
@@ -78,14 +79,14 @@ def _empty(subject: Subject) -> tuple[list[Fault], bool]:
             if subject.pictures_by_class[split, row]:
                 continue
             by_chance = (1 - sizes[split] / sizes.sum()) ** total >= _CHANCE and split != subject.training
-            elsewhere = f"{total} picture{'' if total == 1 else 's'} elsewhere"
+            elsewhere = f"{total} image{'' if total == 1 else 's'} elsewhere"
             detail = f"no box of {name!r} in {subject.splits[split]!r}, {elsewhere}"
             move = None if by_chance else moves.into(split, row)
             fault = Fault(CLASS_EMPTY_IN_SPLIT, name, "", detail)
             if move is None:
                 unlucky.append(fault)
             else:
-                costly.append(fault._replace(entry=move[0], fix=move[1]))
+                costly.append(fault._replace(row=move[0], fix=move[1]))
     return costly + unlucky, bool(costly)
 
 

@@ -113,7 +113,7 @@ def _within(subject: Subject, code: str, pairs: np.ndarray, totals: Totals) -> I
         if is_copy:
             dropped.add(later)
     if found:
-        yield Observation(code, found, len({fault.entry for fault in found}), totals.pictures)
+        yield Observation(code, found, len({fault.row for fault in found}), totals.pictures)
 
 
 def _is_copy(subject: Subject, first: int, later: int) -> bool:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
+from efficientdet.doctor.cost import DATA, USELESS, price
 from efficientdet.doctor.data.texts import TEXTS
+from efficientdet.doctor.data.texts.text import Text
 from efficientdet.doctor.findings import Case, Finding, Severity
 
 MAX_CASES = 200
@@ -26,8 +28,8 @@ class Observation(NamedTuple):
       code: of `data.faults`.
       faults: worst first. All that have a fix; of the others there may be fewer.
       number: of cases.
-      of: what `number` is a share of; 0 where there is no such number.
-      severity: at least so bad, for checks that know better than the rule for shares.
+      of: what `number` is a share of, above 0.
+      severity: where counts decide that the rule of its text does not know; None: as its text says.
       figures: closes the title: "up to 310 boxes".
     """
 
@@ -35,7 +37,7 @@ class Observation(NamedTuple):
     faults: Sequence[Fault]
     number: int
     of: int
-    severity: Severity = Severity.NOTE
+    severity: Severity | None = None
     figures: str = ""
 
 
@@ -49,8 +51,7 @@ class Totals(NamedTuple):
 
     def of(self, unit: str) -> int:
         """How many there are of a text's unit."""
-        by_unit = {"picture": self.pictures, "box": self.boxes, "class": self.classes, "file": self.files}
-        return by_unit.get(unit, self.pictures)
+        return {"box": self.boxes, "class": self.classes, "file": self.files}.get(unit, self.pictures)
 
 
 def observe(code: str, found: Sequence[Fault], totals: Totals) -> Observation:
@@ -64,7 +65,8 @@ def observe_faults(found: Iterable[Fault], totals: Totals) -> list[Observation]:
     for fault in found:
         by_code[fault.code].append(fault)
     dropped = sum(len(by_code[code]) for code in DROPPED_BOXES if code in by_code)
-    totals = totals._replace(boxes=totals.boxes + dropped)
+    left_out = len(by_code.get(faults.PICTURE_LEFT_OUT, ()))
+    totals = totals._replace(boxes=totals.boxes + dropped, pictures=totals.pictures + left_out)
     return [observe(code, faults_of_code, totals) for code, faults_of_code in by_code.items()]
 
 
@@ -78,37 +80,31 @@ def finding_of(observation: Observation, in_place: bool, files: Sequence[str] = 
     """
     code, found, number, of, severity, figures = observation
     text = TEXTS[code]
-    share = min(number / of, 1.0) if of else 1.0
+    share = min(number / of, 1.0)
     rule = text.in_place if in_place and text.in_place is not None else text.severity
     return Finding(
         area="data",
         code=code,
-        severity=max(severity, rule(share)),
-        title=_title(text.what, text.unit, number, of, figures),
+        severity=rule(share) if severity is None else severity,
+        title=_title(text, number, of, figures),
         why=text.why,
         remedy=text.remedy,
         count=number,
         cases=tuple(_case(fault, files) for fault in found[:MAX_CASES]),
-        cost=text.weight * share,
+        cost=min(text.weight * price(DATA, 1 - share), USELESS),
     )
 
 
 def _case(fault: Fault, files: Sequence[str]) -> Case:
-    picture = files[fault.entry].rpartition("/")[2] if 0 <= fault.entry < len(files) else ""
+    picture = files[fault.row].rpartition("/")[2] if 0 <= fault.row < len(files) else ""
     stem = picture.rpartition(".")[0] or picture
     is_named = stem in fault.where or stem in fault.detail
     return Case(fault.where, fault.detail if is_named else f"{picture}: {fault.detail}")
 
 
-def _title(what: str, unit: str, number: int, of: int, figures: str) -> str:
-    units = {"box": "boxes", "class": "classes"}.get(unit, f"{unit}s")
-    share = f"{number:,} of {of:,} {units} ({percent(number / of)})" if of else f"{number:,}"
-    return f"{what}: {share}" + (f", {figures}" if figures else "")
-
-
-def percent(share: float) -> str:
-    """A share for people: two digits that mean something, "0.041 %", "3.7 %", "62 %", "100 %"."""
-    value = 100 * share
-    if value == 0 or value >= 9.95:
-        return f"{value:.0f} %"
-    return f"{value:.2g} %"
+def _title(text: Text, number: int, of: int, figures: str) -> str:
+    units = {"box": "boxes", "class": "classes"}.get(text.unit, f"{text.unit}s")
+    verb, _, rest = text.what.partition(" ")
+    if number == 1:
+        verb = {"have": "has", "are": "is"}.get(verb, f"{verb}s")
+    return f"{number:,} of {of:,} {units} {verb} {rest}" + (f", {figures}" if figures else "")

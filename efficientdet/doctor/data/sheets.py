@@ -29,13 +29,13 @@ def draw_worst(subject: Subject, findings: Sequence[Finding], faults: Sequence[F
     Returns:
       One sheet, or none where no fault is of a picture.
     """
-    by_code = [[fault for fault in faults if fault.code == finding.code and fault.entry >= 0] for finding in findings]
+    by_code = [[fault for fault in faults if fault.code == finding.code and fault.row >= 0] for finding in findings]
     seen: set[tuple[int, object]] = set()
     chosen = [fault for cases in by_code for fault in _unseen(cases, seen, _EACH)][:_TILES]
     chosen += [fault for cases in by_code for fault in _unseen(cases, seen, _TILES)][: _TILES - len(chosen)]
     if not chosen:
         return ()
-    note = "Outlined: what the caption is about. Thin lines: the other boxes of the picture."
+    note = "Outlined: what the caption is about. Thin lines: the other boxes of the image."
     return (Sheet("The worst cases", contact_sheet([_tile(subject, fault) for fault in chosen]), note),)
 
 
@@ -43,8 +43,8 @@ def _unseen(cases: Sequence[Fault], seen: set[tuple[int, object]], number: int) 
     """The first cases of a kind that show something new: another picture, or another box."""
     found: list[Fault] = []
     for fault in cases[:_CASES]:
-        if (fault.entry, fault.box) not in seen and len(found) < number:
-            seen.add((fault.entry, fault.box))
+        if (fault.row, fault.box) not in seen and len(found) < number:
+            seen.add((fault.row, fault.box))
             found.append(fault)
     return found
 
@@ -52,11 +52,11 @@ def _unseen(cases: Sequence[Fault], seen: set[tuple[int, object]], number: int) 
 def _tile(subject: Subject, fault: Fault) -> Tile:
     caption = f"{fault.code}: {fault.detail} - {fault.where.rpartition('/')[2]}"
     try:
-        picture, boxes = subject.survey.load(fault.entry)
+        picture, boxes = subject.survey.load(fault.row)
     except DataError:
         return Tile(None, caption)
     size = np.tile(np.asarray(picture.shape[:2], np.float32), 2)
-    where = slice(*subject.survey.box_bounds[[fault.entry, fault.entry + 1]])
+    where = slice(*subject.survey.box_bounds[[fault.row, fault.row + 1]])
     marked = np.zeros((0, 4), np.float32) if fault.box is None else np.asarray([fault.box], np.float32) / size
     return Tile(
         picture,

@@ -41,7 +41,7 @@ def check_shift(subject: Subject, totals: Totals) -> Iterator[Observation]:
         if offset:
             neighbour = "after" if offset > 0 else "before"
             for row, gain in zip(rows[gained > 0].tolist(), gained[gained > 0], strict=True):
-                detail = f"its boxes fit the picture {neighbour} it better: {1 + gain:.1f} times the contrast"
+                detail = f"its boxes fit the image {neighbour} it better: {1 + gain:.1f} times the contrast"
                 found.append(row_fault(subject, ANNOTATIONS_SHIFTED, row, detail))
     if found:
         yield Observation(ANNOTATIONS_SHIFTED, found, len(found), totals.pictures)

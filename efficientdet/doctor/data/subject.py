@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -120,8 +121,8 @@ class Subject:
         """Bool [P], pictures of which the survey has said one of these already."""
         found = np.zeros(len(self.survey), bool)
         reported = [fault for fault in self.survey.faults if fault.code in codes]
-        found[[fault.entry for fault in reported if fault.entry >= 0]] = True
-        files = {fault.where for fault in reported if fault.entry < 0}
+        found[[fault.row for fault in reported if fault.row >= 0]] = True
+        files = {fault.where for fault in reported if fault.row < 0}
         return found | np.array([file in files for file in self.survey.files], bool)
 
     def respelled(self, meant: Mapping[str, str]) -> Subject:
@@ -133,6 +134,11 @@ class Subject:
         numbers = np.array([known.index(name) for name in names], np.int32)
         survey = replace(self.survey, class_names=known, box_classes=numbers[self.survey.box_classes])
         return replace(self, survey=survey)
+
+    @cached_property
+    def occurrences(self) -> Counter[str]:
+        """How many rows there are of each of `survey.files`: as many as splits that list it."""
+        return Counter(self.survey.files)
 
     def split_name(self, row: int) -> str:
         """The split of a picture, for people."""
@@ -191,7 +197,7 @@ class Places:
 def row_fault(subject: Subject, code: str, row: int, detail: str, fix: Fix | None = None) -> Fault:
     """A fault of a whole picture."""
     file, place = picture_place(subject.survey.files[row])
-    return Fault(code, file, place, detail, entry=int(row), fix=fix)
+    return Fault(code, file, place, detail, row=int(row), fix=fix)
 
 
 def box_fault(subject: Subject, code: str, box: int, detail: str) -> Fault:
@@ -199,7 +205,7 @@ def box_fault(subject: Subject, code: str, box: int, detail: str) -> Fault:
     row = int(subject.rows[box])
     place = subject.places.box(row, box)
     ymin, xmin, ymax, xmax = map(float, subject.survey.boxes[box])
-    return Fault(code, place.file, place.place, detail, entry=row, box=(ymin, xmin, ymax, xmax))
+    return Fault(code, place.file, place.place, detail, row=row, box=(ymin, xmin, ymax, xmax))
 
 
 def class_fault(subject: Subject, code: str, name: str, rule: str) -> Fault:
@@ -219,7 +225,7 @@ def known_names(subject: Subject) -> tuple[frozenset[str], str]:
 def drop_fix(subject: Subject, row: int) -> Fix:
     """The edit that leaves a picture out."""
     file, place = picture_place(subject.survey.files[row])
-    return Fix(file, place, picture_form(_listed_split(subject, row)), "")
+    return Fix(file, place, _listed_form(subject, row), "")
 
 
 def move_fix(subject: Subject, row: int, split: int) -> Fix | None:
@@ -228,7 +234,13 @@ def move_fix(subject: Subject, row: int, split: int) -> Fix | None:
     if not listed or not target or listed != _listed_split(subject, row):
         return None
     file, place = picture_place(subject.survey.files[row])
-    return Fix(file, place, picture_form(listed), picture_form(target))
+    return Fix(file, place, _listed_form(subject, row), picture_form(target))
+
+
+def _listed_form(subject: Subject, row: int) -> str:
+    """A picture as an edit names it; its split only where it stands in several, as others may call that otherwise."""
+    stands_alone = subject.occurrences[subject.survey.files[row]] == 1
+    return picture_form(None if stands_alone else _listed_split(subject, row))
 
 
 def _listed_split(subject: Subject, row: int) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from efficientdet.doctor.data.box_sizes import anchor_table, size_histogram
 from efficientdet.doctor.data.subject import Subject
 from efficientdet.doctor.findings import Histogram, Table
+from efficientdet.doctor.quantities import percentage
 
 _BARS = 40  # classes in the histogram; of more the most frequent ones
 _OBJECTS = (0, 1, 2, 4, 8, 16, 32, 64, 128)  # lower edges of the histogram of boxes per picture
@@ -37,7 +38,7 @@ def split_table(subject: Subject) -> Table:
             median = float(np.median(counts)) if len(counts) else 0.0
             empty, boxes = int((counts == 0).sum()), int(counts.sum())
             rows.append((_name(subject, split), int(mine.sum()), len(counts), empty, boxes, median))
-    columns = ("split", "pictures", "usable", "without boxes", "boxes", "median boxes")
+    columns = ("split", "images", "usable", "without boxes", "boxes", "median boxes")
     return Table("Splits", columns, tuple(rows))
 
 
@@ -48,10 +49,10 @@ def class_table(subject: Subject) -> Table:
     totals = boxes.sum(axis=0)
     columns = ["class", "boxes", "share, %"]
     for split in splits:
-        columns += [f"{_name(subject, split)}: boxes", f"{_name(subject, split)}: pictures"]
+        columns += [f"{_name(subject, split)}: boxes", f"{_name(subject, split)}: images"]
     rows = []
     for row in np.argsort(-totals, kind="stable"):
-        share = round(100 * float(totals[row]) / max(int(totals.sum()), 1), 3)
+        share = percentage(float(totals[row]) / max(int(totals.sum()), 1))
         cells: list[str | int | float] = [subject.survey.class_names[row], int(totals[row]), share]
         for split in splits:
             cells += [int(boxes[split, row]), int(pictures[split, row])]
@@ -69,7 +70,7 @@ def class_histogram(subject: Subject) -> Histogram | None:
     for split in range(len(subject.splits)):
         counts = subject.boxes_by_class[split]
         if counts.sum():
-            series[_name(subject, split)] = tuple(float(count) for count in 100 * counts[order] / counts.sum())
+            series[_name(subject, split)] = tuple(percentage(float(share)) for share in counts[order] / counts.sum())
     labels = tuple(subject.survey.class_names[row] for row in order)
     note = f"The {_BARS} most frequent of {len(totals)} classes." if len(totals) > _BARS else ""
     return Histogram("Share of the classes in the boxes of each split", labels, series, unit="%", note=note)
@@ -87,7 +88,7 @@ def count_histogram(subject: Subject) -> Histogram | None:
         if len(counts):
             bins = np.bincount(np.searchsorted(_OBJECTS, counts, side="right") - 1, minlength=len(_OBJECTS))
             series[_name(subject, split)] = tuple(map(float, bins))
-    return Histogram("Boxes of a picture", (*labels, last), series, unit="pictures")
+    return Histogram("Boxes of an image", (*labels, last), series, unit="images")
 
 
 def _range(low: int, high: int) -> str:

@@ -29,8 +29,8 @@ def verdict_of(config: PipelineConfig, measured: Measured, budget_hours: float |
         )
     pace = "reading" if run.steps.waiting_share > 0.5 or run.steps.reading > run.steps.computing else "computing"
     sentences = [
-        f"The run takes {duration(time.total)}{against}: {run.plan.num_steps:,} steps of {batch_size} pictures at "
-        f"{rate(run):.1f} pictures/s on {run.device}, {run.plan.num_evaluations} evaluations.",
+        f"The run takes {duration(time.total)}{against}: {run.plan.num_steps:,} steps of {batch_size} images at "
+        f"{rate(run):.1f} images/s on {run.device}, {run.plan.num_evaluations} evaluations.",
         f"Its pace is set by {pace}.",
     ]
     needed = measured.needed(batch_size)
@@ -50,7 +50,7 @@ def tables_of(config: PipelineConfig, measured: Measured) -> tuple[Table, ...]:
         tables.append(_time_table(measured.run, time))
         tables.append(Table("speed", _COLUMNS, tuple(_speed_rows(measured.run))))
     note = (
-        "Memory is the most that a process of its own held while it trained on the largest pictures of the data, full "
+        "Memory is the most that a process of its own held while it trained on the largest images of the data, full "
         "of boxes, at the largest scale; the records of a full shuffle buffer are added."
     )
     tables.append(Table("memory and disk", _COLUMNS, tuple(_space_rows(config, measured)), note))
@@ -78,11 +78,11 @@ def _hours(seconds: float, time: RunTime) -> tuple[float, str, str]:
 def _speed_rows(run: RunFigures) -> Iterator[_Row]:
     steps, batch_size = run.steps, run.plan.batch_size
     yield "device", run.device, ""
-    yield "training pictures", run.num_images, ""
-    yield "training", round(rate(run), 2), "pictures/s"
+    yield "training images", run.num_images, ""
+    yield "training", round(rate(run), 2), "images/s"
     yield "step", round(steps.mean, 4), "s"
     yield "step without reading", round(steps.computing, 4), "s"
-    yield "reading alone", round(batch_size / steps.reading, 1), "pictures/s"
+    yield "reading alone", round(batch_size / steps.reading, 1), "images/s"
     yield "waiting for the batch", round(steps.waiting_share, 3), "of a step"
     yield "cost of reading", round(steps.input_share, 3), "of a step"
     yield "start of the process", round(run.start, 1), "s"
@@ -99,7 +99,7 @@ def _space_rows(config: PipelineConfig, measured: Measured) -> Iterator[_Row]:
     height, width = measured.largest.size
     if height:
         more = "" if measured.largest.is_complete else f", of the first {measured.largest.num_records} records"
-        yield "largest picture", f"{height} x {width}", f"pixels{more}"
+        yield "largest image", f"{height} x {width}", f"pixels{more}"
     yield "memory that was free", _gb(measured.free.host), "GB"
     if measured.free.device:
         yield "GPU memory that was free", _gb(measured.free.device), "GB"
@@ -112,7 +112,7 @@ def _space_rows(config: PipelineConfig, measured: Measured) -> Iterator[_Row]:
             yield f"GPU memory of steps at batch {each.batch_size}", _gb(each.device_bytes), "GB"
     yield "records in a full shuffle buffer", _gb(measured.shuffled_bytes), "GB"
     if measured.line is not None:
-        yield "memory of a picture more", _gb(measured.line.per_picture), "GB"
+        yield "memory of a image more", _gb(measured.line.per_picture), "GB"
     if measured.largest_batch:
         how = "tried" if measured.is_verified else "estimate, from a line through the measured ones"
         yield "largest batch that fits", measured.largest_batch, how

@@ -11,7 +11,7 @@ from efficientdet import field_paths
 from efficientdet.config import PipelineConfig
 
 PUBLISHED_BATCH = 128  # of the EfficientDet paper (section 5.1) and of both lineages' COCO recipes
-# Below this many pictures on a device the statistics of batch normalisation are mostly noise (Wu and He 2018,
+# Below this many images on a device the statistics of batch normalisation are mostly noise (Wu and He 2018,
 # arXiv:1803.08494, figure 1).
 _LEAST_FOR_BATCH_NORM = 8
 
@@ -46,8 +46,8 @@ def smaller_batch(config: PipelineConfig, batch_size: int, replicas: int = 1) ->
     )
     if batch_size // replicas < _LEAST_FOR_BATCH_NORM and not train_freezes_norms(config):
         text += (
-            "\nSo few pictures give poor statistics to batch normalisation: where training starts from a whole "
-            "detector, keep its own:\nmodel { ssd { freeze_batchnorm: true } }"
+            "\nSo few images give poor statistics to batch normalisation: where training starts from a whole "
+            "detector, keep its own:\nmodel { ssd { freeze_batchnorm: true freeze_batchnorm_scope: WHOLE_MODEL } }"
         )
     return text
 

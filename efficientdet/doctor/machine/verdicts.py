@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from efficientdet.config import PipelineConfig
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
 from efficientdet.doctor.machine.batch_advice import fewer_steps, smaller_batch
 from efficientdet.doctor.machine.figures import MemoryFigures, RunFigures, RunTime, predict, steps_within
 from efficientdet.doctor.machine.largest import Largest
 from efficientdet.doctor.machine.memory import SAFE_SHARE, LinearMemory, Memory
-from efficientdet.doctor.quantities import duration, size
+from efficientdet.doctor.quantities import duration, percent, size
 
 OVER_BUDGET = "machine-over-budget"
 INPUT_STARVED = "machine-input-starved"
@@ -39,7 +41,7 @@ class Measured(NamedTuple):
       is_verified: whether a step was done with it, or the line alone says so.
       free: before anything was measured.
       free_disk: bytes where checkpoints go.
-      largest: the largest pictures.
+      largest: the largest images.
       shuffled_bytes: of records that training holds in its shuffle buffer, which the worst case does not fill.
       has_unused_gpu: whether there is one that TensorFlow does not see.
     """
@@ -91,22 +93,22 @@ def _of_memory(config: PipelineConfig, measured: Measured) -> Iterator[Finding]:
     over = [(what, need, have) for what, need, have in pairs if have and need > SAFE_SHARE * have]
     if fits and not over:
         return
-    remedy = "Use a smaller input, or a smaller network: not even one picture fits."
+    remedy = "Use a smaller input, or a smaller network: not even one image fits."
     if 0 < measured.largest_batch < batch_size:
         remedy = smaller_batch(config, measured.largest_batch, replicas)
-    why = "The largest pictures, full of boxes and at their largest scale, come together sooner or later."
+    why = "The largest images, full of boxes and at their largest scale, come together sooner or later."
     if not fits:
         held = f"{size(free.device or free.host)} {'of GPU memory ' if free.device else ''}were free"
         title = f"a batch of {batch_size} does not fit into the memory: {held}"
-        yield Finding("machine", MEMORY_SHORT, Severity.ERROR, title, why, remedy, cost=1e9)
+        yield Finding("machine", MEMORY_SHORT, Severity.ERROR, title, why, remedy, cost=cost.USELESS)
         return
     for what, need, have in over:
         title = f"a batch of {batch_size} needs {size(need)} of {what}, and {size(have)} are free"
         if need > have:
-            yield Finding("machine", MEMORY_SHORT, Severity.ERROR, title, why, remedy, cost=1e9)
+            yield Finding("machine", MEMORY_SHORT, Severity.ERROR, title, why, remedy, cost=cost.USELESS)
         else:
-            why = "Another program, or a picture larger than those of the data, ends the run."
-            yield Finding("machine", MEMORY_TIGHT, Severity.WARNING, title, why, remedy, cost=need / have)
+            why = "Another program, or a image larger than those of the data, ends the run."
+            yield Finding("machine", MEMORY_TIGHT, Severity.WARNING, title, why, remedy, cost=cost.LIGHT)
 
 
 def _of_disk(run: RunFigures, free: int) -> Iterator[Finding]:
@@ -119,7 +121,7 @@ def _of_disk(run: RunFigures, free: int) -> Iterator[Finding]:
         )
         fitting = max(free // run.checkpoint.num_bytes - 1, 1)
         remedy = f"Free some space, or keep fewer:\ntrain_config {{ max_checkpoints_to_keep: {fitting} }}"
-        yield Finding("machine", DISK_SHORT, Severity.ERROR, title, why, remedy, cost=1e8)
+        yield Finding("machine", DISK_SHORT, Severity.ERROR, title, why, remedy, cost=cost.USELESS)
 
 
 def _of_time(config: PipelineConfig, run: RunFigures, budget_hours: float | None) -> Iterator[Finding]:
@@ -128,16 +130,18 @@ def _of_time(config: PipelineConfig, run: RunFigures, budget_hours: float | None
         yield _over_budget(config, run, time, 3600 * budget_hours)
     if time.evaluations > _EVALUATION_SHARE * time.total:
         share = time.evaluations / time.total
-        title = f"{plan.num_evaluations} evaluations take {duration(time.evaluations)}, {share:.0%} of the run"
+        title = f"{plan.num_evaluations} evaluations take {duration(time.evaluations)}, {percent(share)} of the run"
         why = (
             f"One takes {duration(time.evaluations / plan.num_evaluations)}, as long as {_steps_like(run, time)} steps."
         )
         remedy = (
-            "Evaluate less often, or every n-th picture:\n"
+            "Evaluate less often, or every n-th image:\n"
             f"eval_config {{ interval_steps: {4 * plan.evaluation_interval} }}\n"
             "eval_input_reader { sample_1_of_n_examples: 4 }"
         )
-        yield Finding("machine", EVALUATIONS_LONG, Severity.WARNING, title, why, remedy, cost=time.evaluations)
+        yield Finding(
+            "machine", EVALUATIONS_LONG, Severity.WARNING, title, why, remedy, cost=price(cost.MEASUREMENT, 1 - share)
+        )
     unsaved = min(plan.checkpoint_interval, plan.num_steps) * run.steps.mean
     if unsaved > _LONGEST_UNSAVED and time.total > _LONGEST_UNSAVED:
         interval = max(int(_LONGEST_UNSAVED / 2 / run.steps.mean), 1)
@@ -146,26 +150,28 @@ def _of_time(config: PipelineConfig, run: RunFigures, budget_hours: float | None
         remedy = f"train_config {{ checkpoint_interval_steps: {interval} }}"
         if not config.proto.eval_config.interval_steps and plan.eval_batches:
             remedy += f"\neval_config {{ interval_steps: {plan.evaluation_interval} }}"
-        yield Finding("machine", CHECKPOINTS_RARE, Severity.NOTE, title, why, remedy, cost=unsaved)
+        yield Finding("machine", CHECKPOINTS_RARE, Severity.NOTE, title, why, remedy)
 
 
 def _over_budget(config: PipelineConfig, run: RunFigures, time: RunTime, budget: float) -> Finding:
     title = f"the run takes {duration(time.total)}, and {duration(budget)} are given"
     needed = (run.plan.num_steps - 1) * run.plan.batch_size / max(budget - time.total + time.training, 1e-9)
     why = (
-        f"{run.plan.num_steps:,} steps of {run.plan.batch_size} pictures at {rate(run):.1f} pictures/s take "
+        f"{run.plan.num_steps:,} steps of {run.plan.batch_size} images at {rate(run):.1f} images/s take "
         f"{duration(time.training)}, evaluations {duration(time.evaluations)}, "
         f"checkpoints {duration(time.checkpoints)}."
     )
     remedy = f"A machine {time.total / budget:.1f} times as fast would do."
     if time.total - time.training < budget:
-        remedy = f"A machine that trains on {needed:.1f} pictures/s would do."
+        remedy = f"A machine that trains on {needed:.1f} images/s would do."
     steps = steps_within(run, budget)
     if steps:
         remedy += f" On this one {steps:,} steps fit:\n{fewer_steps(config, steps)}"
     else:
         remedy += " Not even one step and its evaluation fit."
-    return Finding("machine", OVER_BUDGET, Severity.ERROR, title, why, remedy, cost=1e7)
+    return Finding(
+        "machine", OVER_BUDGET, Severity.ERROR, title, why, remedy, cost=price(cost.DATA, time.total / budget)
+    )
 
 
 def _of_input(run: RunFigures) -> Iterator[Finding]:
@@ -173,18 +179,20 @@ def _of_input(run: RunFigures) -> Iterator[Finding]:
     if steps.input_share <= _STARVED_SHARE:
         return
     batch_size = run.plan.batch_size
-    speeds = f"{batch_size / steps.reading:.0f} pictures/s are read, {batch_size / steps.computing:.0f} computed on"
-    title = f"reading costs {steps.input_share:.0%} of the time of a step: {speeds}"
+    speeds = f"{batch_size / steps.reading:.0f} images/s are read, {batch_size / steps.computing:.0f} computed on"
+    title = f"reading costs {percent(steps.input_share)} of the time of a step: {speeds}"
     if steps.waiting_share > _STARVED_SHARE:
-        why = f"The network waits for its batch during {steps.waiting_share:.0%} of a step."
+        why = f"The network waits for its batch during {percent(steps.waiting_share)} of a step."
     else:
         why = "The network does not wait, but decoding and augmenting take cores that it computes on."
     remedy = (
-        "Store pictures no larger than augmentation needs (the input's side times the largest scale), as JPEG; leave "
-        "out augmentations that resample a picture once more; use more cores. What a shorter step would gain is "
+        "Store images no larger than augmentation needs (the input's side times the largest scale), as JPEG; leave "
+        "out augmentations that resample a image once more; use more cores. What a shorter step would gain is "
         f"{duration((run.plan.num_steps - 1) * max(steps.mean - steps.computing, 0.0))} over the run."
     )
-    yield Finding("machine", INPUT_STARVED, Severity.WARNING, title, why, remedy, cost=steps.input_share)
+    yield Finding(
+        "machine", INPUT_STARVED, Severity.WARNING, title, why, remedy, cost=price(cost.SETTING, 1 - steps.input_share)
+    )
 
 
 def _gpu_unused() -> Finding:
@@ -195,7 +203,7 @@ def _gpu_unused() -> Finding:
         "there is a GPU, and TensorFlow does not see it",
         "Training on the CPU takes tens of times as long.",
         'pip install "tensorflow[and-cuda]" of the version that is installed; unset CUDA_VISIBLE_DEVICES.',
-        cost=1e6,
+        cost=cost.HEAVY,
     )
 
 

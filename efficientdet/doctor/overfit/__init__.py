@@ -73,7 +73,7 @@ def check_overfit(
       EfficientDetError: what is wrong with config, data or weights, as a training would say it.
     """
     with LiveLine() as line, tempfile.TemporaryDirectory(prefix="efficientdet-doctor-") as folder:
-        line.show("choosing pictures")
+        line.show("choosing images")
         sample = take_sample(config, num_images)
         record = Path(folder) / "chosen.record"
         write_records(sample.records, record)
@@ -193,7 +193,7 @@ def _class_table(score: Score, ceiling: Score, others: Score | None) -> Table:
     ]
     rows.append(("all classes taken for one", *(round(column.any_class, 3) for column in columns)))
     note = (
-        "Possible: what a network would reach that says exactly what it is told. Others: as many pictures that were "
+        "Possible: what a network would reach that says exactly what it is told. Others: as many images that were "
         "not learnt; -1 where they have no such box."
     )
     titles = ("class", "AP50", "possible", "others")[: len(columns) + 1]
@@ -213,7 +213,7 @@ def _sheet(pictures: list[Learnt], names: dict[int, str]) -> Sheet:
     cells += [Cell(np.full((8, 8, 3), 255, np.uint8), np.zeros((0, 4)), np.zeros(0, int))] * (len(cells) % 4)
     across = 2 * _SHEET_COLUMNS
     rows = [cells[start : start + across] for start in range(0, len(cells), across)]
-    title = "pictures that were to be learnt by heart, worst first"
+    title = "images that were to be learnt by heart, worst first"
     image = draw_sheet(rows, heading=title, legends=("annotated", "found") * _SHEET_COLUMNS, names=names)
     return Sheet(title, image, f"Found: with a score of {_SHOWN_SCORE} and more.")
 

@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""What it means that a few pictures could be learnt by heart, or could not. No TensorFlow, nothing is trained."""
+"""What it means that a few images could be learnt by heart, or could not. No TensorFlow, nothing is trained."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from efficientdet.doctor import cost
 from efficientdet.doctor.findings import Case, Finding, Severity
 from efficientdet.doctor.overfit.outcomes import FOUND, MISPLACED, MISSED, UNANNOTATED, WRONG_CLASS
 from efficientdet.doctor.quantities import duration
@@ -24,7 +25,7 @@ Outcome = Literal["learnt", "diverged", "stuck", "slow", "labels", "boxes"]
 _STUCK_SHARE = 0.7  # of the first loss: one that stays above has not fallen
 _STILL_FALLING = 0.15  # of the loss, lost over the last quarter of the steps
 _STILL_RISING = 0.03  # of AP50, gained over the last quarter of the steps
-_NO_TRANSFER = 0.05  # AP50 on other pictures, all classes taken for one: next to nothing is found
+_NO_TRANSFER = 0.05  # AP50 on other images, all classes taken for one: next to nothing is found
 _HOPELESS_CEILING = 0.5  # AP50 that no network can pass
 
 
@@ -102,23 +103,23 @@ def ceiling_finding(ceiling: float, target: float) -> Finding | None:
         "overfit",
         CEILING,
         Severity.ERROR if ceiling < _HOPELESS_CEILING else Severity.WARNING,
-        f"a perfect network would reach AP50 {ceiling:.2f} on these pictures",
+        f"a perfect network would reach AP50 {ceiling:.2f} on these images",
         "Its targets were put through the config's own post-processing, and boxes were lost: two share all their "
         "anchors, suppression takes neighbours of one class for one, or more are there than may be detected.",
         "Look for boxes annotated twice. Compare iou_threshold, max_detections_per_class and max_total_detections of "
         "post_processing { batch_non_max_suppression } and the anchors with the sizes and numbers of the boxes.",
-        cost=2.0,
+        cost=cost.LIGHT,
     )
 
 
 def transfer_finding(others: float, num_others: int) -> Finding | None:
     """That what was learnt by heart finds nothing elsewhere, where it is so.
 
-    Wrong boxes that contradict nothing can be learnt by heart too; but they help in no other picture. Nor do right ones
-    where pictures have little in common, so that this is no more than a note.
+    Wrong boxes that contradict nothing can be learnt by heart too; but they help in no other image. Nor do right ones
+    where images have little in common, so that this is no more than a note.
 
     Args:
-      others: AP50 on other pictures, all classes taken for one; -1 where they have no box.
+      others: AP50 on other images, all classes taken for one; -1 where they have no box.
       num_others: how many they are.
     """
     if not 0 <= others < _NO_TRANSFER:
@@ -127,24 +128,24 @@ def transfer_finding(others: float, num_others: int) -> Finding | None:
         "overfit",
         NO_TRANSFER,
         Severity.NOTE,
-        f"what was learnt finds nothing in {num_others} other pictures: AP50 {others:.2f}, whatever the class",
+        f"what was learnt finds nothing in {num_others} other images: AP50 {others:.2f}, whatever the class",
         "Boxes that are wrong in a consistent way can be learnt by heart, and then help nowhere else. So it is, too, "
-        "where pictures have little in common, or where the start weights know nothing yet.",
-        "Look at the boxes of some pictures: x and y exchanged, boxes of another picture, another size.",
+        "where images have little in common, or where the start weights know nothing yet.",
+        "Look at the boxes of some images: x and y exchanged, boxes of another image, another size.",
     )
 
 
 def failure_finding(
     outcome: Outcome, course: Course, target: float, boxes: Mapping[str, int], cases: tuple[Case, ...]
 ) -> Finding | None:
-    """What kept the pictures from being learnt; None where they were.
+    """What kept the images from being learnt; None where they were.
 
     Args:
       outcome: see `outcome_of`.
       course: of the learning.
       target: AP50 to be reached.
       boxes: how many came out how.
-      cases: the pictures, worst first.
+      cases: the images, worst first.
     """
     if outcome == "learnt":
         return None
@@ -179,30 +180,40 @@ def failure_finding(
             f"labels contradict each other: {boxes[WRONG_CLASS]} of {total} boxes get another class; {reached}",
             f"Optimisation works, {losses}, and the boxes are found, but not their classes: alike objects have "
             "different ones.",
-            "Look at the classes of the pictures below: shuffled or shifted ids, a label map in another order, the "
-            "same picture annotated twice, two boxes of different classes on one object.",
+            "Look at the classes of the images below: shuffled or shifted ids, a label map in another order, the "
+            "same image annotated twice, two boxes of different classes on one object.",
         ),
         "boxes": (
             BOXES,
             f"boxes cannot be learnt: {boxes[MISPLACED]} of {total} are found in another place, {boxes[MISSED]} not at "
             f"all, and {boxes[UNANNOTATED]} where no box is; {reached}",
-            f"Optimisation works, {losses}, but the pictures do not tell where these boxes are.",
-            "Look at the boxes of the pictures below: x and y exchanged, another size than that of the picture, boxes "
-            "of another picture; objects without a box; objects too small for the input or for any anchor.",
+            f"Optimisation works, {losses}, but the images do not tell where these boxes are.",
+            "Look at the boxes of the images below: x and y exchanged, another size than that of the image, boxes "
+            "of another image; objects without a box; objects too small for the input or for any anchor.",
         ),
     }  # fmt: skip
     code, title, why, remedy = texts[outcome]
     severity = Severity.WARNING if outcome == "slow" else Severity.ERROR
-    return Finding("overfit", code, severity, title, why, remedy, max(len(cases), 1), cases, cost=1.0)
+    return Finding(
+        "overfit",
+        code,
+        severity,
+        title,
+        why,
+        remedy,
+        max(len(cases), 1),
+        cases,
+        cost=cost.USELESS if severity == Severity.ERROR else cost.LIGHT,
+    )
 
 
 def verdict_of(outcome: Outcome, course: Course, num_images: int, num_records: int) -> str:
     """The outcome in a sentence."""
     steps = len(course.losses)
-    which = f"{num_images} of {num_records:,} training pictures"
+    which = f"{num_images} of {num_records:,} training images"
     took = f"{steps} steps, {duration(course.seconds)}"
     if outcome == "learnt":
-        return f"{which} were learnt by heart: AP50 {course.last_score:.2f} on the same pictures after {took}."
+        return f"{which} were learnt by heart: AP50 {course.last_score:.2f} on the same images after {took}."
     cannot = f"{which} cannot be learnt by heart (AP50 {course.last_score:.2f} after {took})"
     return {
         "diverged": f"Optimisation fails: the loss is not finite on {which} ({took}).",
@@ -214,7 +225,7 @@ def verdict_of(outcome: Outcome, course: Course, num_images: int, num_records: i
 
 
 def case_of(source_id: str, outcomes: list[str]) -> Case:
-    """A picture and what became of its boxes.
+    """A image and what became of its boxes.
 
     Args:
       source_id: its name.
@@ -222,7 +233,7 @@ def case_of(source_id: str, outcomes: list[str]) -> Case:
     """
     counts = [(kind, outcomes.count(kind)) for kind in (WRONG_CLASS, MISPLACED, MISSED, FOUND)]
     detail = ", ".join(f"{count} {kind}" for kind, count in counts if count)
-    return Case(f"picture {source_id!r}", f"{len([o for o in outcomes if o])} boxes: {detail or 'none counts'}")
+    return Case(f"image {source_id!r}", f"{len([o for o in outcomes if o])} boxes: {detail or 'none counts'}")
 
 
 def _mean(values: tuple[float, ...]) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import price
 
 _OPTIONS = "train_config.data_augmentation_options"
 _FLIP = "data_augmentation_options { random_horizontal_flip {} }"
@@ -28,12 +28,12 @@ def check_augmentation(comparison: Comparison) -> Iterator[Finding]:
         yield comparison.finding(
             "augmentation",
             Severity.WARNING,
-            "pictures are not augmented",
+            "images are not augmented",
             path=_OPTIONS,
             why="The network sees the same pixels in each epoch, and learns them by heart.",
             remedy=f"{_FLIP} data_augmentation_options {{ {_JITTER} {{ output_size: {comparison.model.image_size} "
             "scale_min: 0.6 scale_max: 1.6 } }",
-            cost=pricing.MIDDLING,
+            cost=cost.MIDDLING,
         )
         return
     yield from _flip(comparison)
@@ -47,12 +47,12 @@ def _flip(comparison: Comparison) -> Iterator[Finding]:
     yield comparison.finding(
         "flip",
         Severity.WARNING if comparison.reproduces else Severity.NOTE,
-        "pictures are not mirrored",
+        "images are not mirrored",
         path=_OPTIONS,
-        why="A mirrored picture is another one that costs nothing; one detector has lost several points without. (Text "
+        why="A mirrored image is another one that costs nothing; one detector has lost several points without. (Text "
         "and digits must not be mirrored.)",
         remedy=_FLIP,
-        cost=pricing.LIGHT,
+        cost=cost.LIGHT,
     )
 
 
@@ -69,7 +69,7 @@ def _jitter(comparison: Comparison) -> Iterator[Finding]:
                 path=_OPTIONS,
                 why="Scale jitter with its random crop is the one strong augmentation of these recipes.",
                 remedy=f"data_augmentation_options {{ {_JITTER} {{ output_size: {comparison.model.image_size} }} }}",
-                cost=pricing.MIDDLING,
+                cost=cost.MIDDLING,
             )
         return
     least, most = training.scales
@@ -81,9 +81,9 @@ def _jitter(comparison: Comparison) -> Iterator[Finding]:
                 Severity.WARNING,
                 f"scale jitter {least:g} to {most:g}, published {theirs.scales[0]:g} to {theirs.scales[1]:g}",
                 path=path,
-                why="Over 300 epochs a narrower range lets the network learn pictures by heart, and misses sizes.",
+                why="Over 300 epochs a narrower range lets the network learn images by heart, and misses sizes.",
                 remedy=f"scale_min: {theirs.scales[0]:g} scale_max: {theirs.scales[1]:g}",
-                cost=price(pricing.SETTING, factor),
+                cost=price(cost.SETTING, factor),
             )
     elif not comparison.reproduces and least < _WIDE:
         yield _wide(comparison, path, least)
@@ -102,7 +102,7 @@ def _wide(comparison: Comparison, path: str, least: float) -> Finding:
         "epochs of 118,287 images. Of two Lite0s on blood cells, the one with that range ended with AP 0 for "
         "platelets, the one with 0.6 to 1.6 with 33 (they differ in more than this).",
         remedy="scale_min: 0.6 scale_max: 1.6",
-        cost=pricing.LIGHT,
+        cost=cost.LIGHT,
     )
 
 
@@ -126,10 +126,10 @@ def _size(comparison: Comparison) -> Iterator[Finding]:
                 yield comparison.finding(
                     "augmented-size",
                     Severity.WARNING,
-                    f"training pictures are made {size} pixels wide and enlarged to {wanted}",
+                    f"training images are made {size} pixels wide and enlarged to {wanted}",
                     path=f"{_OPTIONS}[{index}].{kind}.output_size",
-                    why="The network is trained on blurred pictures and evaluated on sharp ones; the detail of the "
+                    why="The network is trained on blurred images and evaluated on sharp ones; the detail of the "
                     "larger input is never seen.",
                     remedy=f"{kind} {{ output_size: {wanted} }}",
-                    cost=price(pricing.DATA, wanted / size),
+                    cost=price(cost.DATA, wanted / size),
                 )

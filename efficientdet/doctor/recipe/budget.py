@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price, severity
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
+from efficientdet.doctor.quantities import percent
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import percent, price, severity
 
 _ENOUGH = 0.8  # of the published images
 _FEW_EPOCHS = 5
@@ -48,7 +49,7 @@ def _images(comparison: Comparison) -> Iterator[Finding]:
         "AP 3 (zylo117/Yet-Another-EfficientDet-Pytorch#217), 14 M 32.2 and 25 M 33.6 "
         "(rwightman/efficientdet-pytorch#73).",
         remedy=f"train_config {{ num_steps: {steps} }}, the schedule's total_steps as well; or a larger batch_size",
-        cost=price(pricing.DATA, share),
+        cost=price(cost.DATA, share),
     )
 
 
@@ -89,7 +90,7 @@ def _too_short(comparison: Comparison, title: str, factor: float, images: int) -
         why="The heads start from random values and have hardly moved by then: scores stay low, AP near 0. Fine-tuning "
         f"usually takes some {_USUAL_EPOCHS} epochs.",
         remedy=f"train_config {{ num_steps: {_steps(comparison, images)} }}, the schedule's total_steps as well",
-        cost=price(pricing.DATA, factor),
+        cost=price(cost.DATA, factor),
     )
 
 
@@ -114,13 +115,13 @@ def _schedule_end(comparison: Comparison) -> Iterator[Finding]:
             f"It decays over {rate.decay_steps:,} steps, and training has {steps:,}. Most of the precision comes late, "
         )
         why += "while the rate falls."
-        cost = pricing.HEAVY * left
+        dear = cost.HEAVY * left
     else:
         title = f"the rate is 0 for the last {steps - rate.decay_steps:,} of {steps:,} steps"
         why = "Nothing is learnt after the schedule's end."
-        cost = price(pricing.SETTING, rate.decay_steps / steps)
+        dear = price(cost.SETTING, rate.decay_steps / steps)
     remedy = f"total_steps: {wanted}"
-    yield comparison.finding("schedule-length", Severity.WARNING, title, path=path, why=why, remedy=remedy, cost=cost)
+    yield comparison.finding("schedule-length", Severity.WARNING, title, path=path, why=why, remedy=remedy, cost=dear)
 
 
 def _input_end(comparison: Comparison) -> Iterator[Finding]:
@@ -137,7 +138,7 @@ def _input_end(comparison: Comparison) -> Iterator[Finding]:
             path="train_input_reader.num_epochs",
             why=f"{counted.number:,} images are read {epochs} times, and no more; the rate has not decayed by then.",
             remedy="train_input_reader { num_epochs: 0 }",
-            cost=price(pricing.DATA, max(steps, 1) / comparison.training.num_steps),
+            cost=price(cost.DATA, max(steps, 1) / comparison.training.num_steps),
         )
 
 

@@ -47,7 +47,7 @@ def check_recipe(config: PipelineConfig, *, num_images: int | None = None) -> Pa
 
     Returns:
       The findings, worst first: errors (the run will fail, or its figure will mean nothing), warnings in the order of
-      their price (see `pricing`), notes; the recipes side by side; and a verdict in words.
+      their price (see `doctor.cost`), notes; the recipes side by side; and a verdict in words.
     """
     if not config.proto.model.HasField("ssd"):
         case = Case(config.where("model"), "model.ssd is not set")
@@ -70,7 +70,7 @@ def _done_differently(config: PipelineConfig) -> Iterator[Finding]:
         title = f"{len(notes)} setting{'s do' if len(notes) > 1 else ' does'} something else than the name says"
         why = "They are honoured in another way, or say something that nothing depends on."
         yield Finding(
-            "recipe", "done-differently", Severity.NOTE, title, why, "nothing, or leave them out", len(notes), cases
+            "recipe", "done-differently", Severity.NOTE, title, why, "Nothing, or leave them out.", len(notes), cases
         )
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from efficientdet.config import PipelineConfig
 from efficientdet.data.label_map import read_label_map
-from efficientdet.doctor.findings import Case, Finding, Severity
+from efficientdet.doctor.config_case import config_case
+from efficientdet.doctor.findings import Finding, Severity
 from efficientdet.doctor.recipe.published import CONVENTIONS, RECIPES, PublishedRecipe
 from efficientdet.doctor.recipe.settings import (
     Lineage,
@@ -19,7 +20,8 @@ from efficientdet.doctor.recipe.settings import (
     read_model,
     read_training,
 )
-from efficientdet.doctor.recipe.shards import FileSet, ImageCount, count_images, look_at
+from efficientdet.doctor.record_counts import ImageCount, count_images
+from efficientdet.doctor.record_sets import FileSet, look_at, readers_of
 from efficientdet.errors import ConfigError
 from efficientdet.protos import pipeline_pb2
 
@@ -114,9 +116,10 @@ class Comparison:
         train = self.proto.train_config
         return train.fine_tune_checkpoint_type if train.fine_tune_checkpoint else ""  # type: ignore[return-value]
 
-    def case(self, path: str, detail: str) -> Case:
-        """A case about a field of the config."""
-        return Case(self.config.where(path), detail)
+    @property
+    def starts_from_detector(self) -> bool:
+        """Whether the weights to start from are of a detector, pyramid and all."""
+        return self.restore_type in ("detection", "full", "fine_tune")
 
     def finding(
         self,
@@ -130,8 +133,7 @@ class Comparison:
         cost: float = 0.0,
     ) -> Finding:
         """A finding with one case, the field that it is about."""
-        detail = f"{path}: {title}"
-        return Finding("recipe", code, severity, title, why, remedy, cases=(self.case(path, detail),), cost=cost)
+        return Finding("recipe", code, severity, title, why, remedy, cases=(config_case(self.config, path),), cost=cost)
 
 
 def compare(config: PipelineConfig, num_images: int | None = None) -> Comparison:
@@ -144,8 +146,9 @@ def compare(config: PipelineConfig, num_images: int | None = None) -> Comparison
     proto = config.proto
     model, training = read_model(proto), read_training(proto)
     recipe = _recipe_of(model, training, _lineage(proto))
-    train_files = look_at(proto.train_input_reader.tf_record_input_reader.input_path)
-    eval_files = tuple(look_at(reader.tf_record_input_reader.input_path) for reader in proto.eval_input_reader)
+    readers = readers_of(config)
+    train_files = next((reader.files for reader in readers if reader.is_training), look_at([]))
+    eval_files = tuple(reader.files for reader in readers if not reader.is_training)
     draft = Comparison(config, model, training, recipe, "fine_tune", train_files, eval_files, num_images)
     return replace(draft, aim=_aim(draft))
 
@@ -188,7 +191,7 @@ def _aim(draft: Comparison) -> Aim:
         return "fine_tune"
     if _names_other_classes(draft.proto.train_input_reader.label_map_path, classes):
         return "fine_tune"
-    if draft.restore_type in ("detection", "full", "fine_tune"):
+    if draft.starts_from_detector:
         return "fine_tune"
     counted = draft.train_images
     whole = counted.number / draft.train_files.share if counted is not None else draft.recipe.data.num_images

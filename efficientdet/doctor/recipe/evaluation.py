@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import price
 from efficientdet.protos import box_predictor_pb2
 
 _SUPPRESSION = "model.ssd.post_processing.batch_non_max_suppression"
@@ -46,7 +46,7 @@ def _scores(comparison: Comparison) -> Iterator[Finding]:
         if is_raw
         else "The loss was not made for it.",
         remedy=f"post_processing {{ score_converter: {theirs} }}",
-        cost=pricing.HEAVY if is_raw else pricing.MIDDLING,
+        cost=cost.HEAVY if is_raw else cost.MIDDLING,
     )
 
 
@@ -62,7 +62,7 @@ def _threshold(comparison: Comparison) -> Iterator[Finding]:
         why="AP is the area under precision over recall: what is dropped is recall that is never reached, at the cost "
         "of nothing. What people are shown has its own threshold.",
         remedy=f"score_threshold: {theirs:g}; eval_config {{ min_score_threshold: {threshold:g} }} for drawn boxes",
-        cost=price(pricing.MEASUREMENT, threshold / _KNOWN_THRESHOLD),
+        cost=price(cost.MEASUREMENT, threshold / _KNOWN_THRESHOLD),
     )
 
 
@@ -82,7 +82,7 @@ def _limits(comparison: Comparison) -> Iterator[Finding]:
                 why=f"COCO's metrics count the best {_DETECTIONS} of an image; the rest of a crowded one counts as "
                 "missed.",
                 remedy=f"{name}: {_DETECTIONS}",
-                cost=price(pricing.MEASUREMENT, limit / _DETECTIONS) if limit else pricing.USELESS,
+                cost=price(cost.MEASUREMENT, limit / _DETECTIONS) if limit else cost.USELESS,
             )
 
 
@@ -104,7 +104,7 @@ def _suppression(comparison: Comparison) -> Iterator[Finding]:
         why="Too low, and neighbours in a group suppress each other; too high, and each object is found several times "
         "over, of which all but one are false.",
         remedy=f"iou_threshold: {usual:g}",
-        cost=pricing.MIDDLING if is_odd else pricing.LIGHT,
+        cost=cost.MIDDLING if is_odd else cost.LIGHT,
     )
 
 
@@ -118,7 +118,7 @@ def _metrics(comparison: Comparison) -> Iterator[Finding]:
             path="eval_config.ignore_groundtruth",
             why="There is no figure to compare.",
             remedy="eval_config { ignore_groundtruth: false }",
-            cost=pricing.USELESS,
+            cost=cost.USELESS,
         )
     metric = "coco_detection_metrics" if "COCO" in comparison.recipe.precision else "pascal_voc_detection_metrics"
     if comparison.reproduces and settings.metrics_set and metric not in settings.metrics_set:
@@ -129,5 +129,5 @@ def _metrics(comparison: Comparison) -> Iterator[Finding]:
             path="eval_config.metrics_set",
             why=f"The published figure is {comparison.recipe.precision}; others do not compare with it.",
             remedy=f'eval_config {{ metrics_set: "{metric}" }}',
-            cost=pricing.LIGHT,
+            cost=cost.LIGHT,
         )

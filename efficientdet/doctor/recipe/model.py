@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
+from efficientdet.doctor.quantities import times
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import price, times
 from efficientdet.doctor.recipe.settings import ModelSettings
 from efficientdet.protos import multiscale_anchor_generator_pb2
 
@@ -79,7 +80,7 @@ def _departure(comparison: Comparison, departure: _Departure) -> Iterator[Findin
         path=departure.path,
         why=departure.why,
         remedy=f"{departure.path.rpartition('.')[2]}: {show(theirs)}",
-        cost=pricing.LIGHT,
+        cost=cost.LIGHT,
     )
 
 
@@ -101,6 +102,12 @@ def _size_path(comparison: Comparison) -> str:
     return f"model.ssd.image_resizer.{resizer}.{side}"
 
 
+def _size_text(comparison: Comparison, side: int) -> str:
+    """A square input, in the fields of the config's resizer."""
+    names = ("min_dimension", "max_dimension") if comparison.model.resizer == "letterbox" else ("height", "width")
+    return " ".join(f"{name}: {side}" for name in names)
+
+
 def _input_size(comparison: Comparison) -> Iterator[Finding]:
     ours, theirs = comparison.model.image_size, comparison.recipe.model.image_size
     if not ours or 1 / _SAME <= ours / theirs <= _SAME:
@@ -114,8 +121,8 @@ def _input_size(comparison: Comparison) -> Iterator[Finding]:
         why="Small objects go first: at 640 pixels a D3 lost 3 points of AP, a D5 nearly 5 (google/automl, README)."
         if ours < theirs
         else "A larger input finds smaller objects, and takes more memory; the published figure is of another one.",
-        remedy=f"max_dimension: {theirs}, or the smaller model that was made for {ours}",
-        cost=price(pricing.DATA, ours / theirs),
+        remedy=f"{_size_text(comparison, theirs)}, or the smaller model that was made for {ours}",
+        cost=price(cost.DATA, ours / theirs),
     )
 
 
@@ -126,14 +133,14 @@ def _resizer(comparison: Comparison) -> Iterator[Finding]:
     yield comparison.finding(
         "resizer",
         Severity.WARNING if comparison.reproduces else Severity.NOTE,
-        f"pictures are resized by {ours or 'nothing'}, published with {theirs}",
+        f"images are resized by {ours or 'nothing'}, published with {theirs}",
         path="model.ssd.image_resizer",
-        why="Stretching changes the shape of objects, differently for each picture, and with it the anchors that match."
+        why="Stretching changes the shape of objects, differently for each image, and with it the anchors that match."
         if ours == "stretch"
         else "Anchors meet other shapes of the same objects.",
         remedy=f"keep_aspect_ratio_resizer {{ min_dimension: {comparison.model.image_size or 512} max_dimension: "
         f"{comparison.model.image_size or 512} pad_to_max_dimension: true }}",
-        cost=pricing.LIGHT,
+        cost=cost.LIGHT,
     )
 
 
@@ -151,8 +158,8 @@ def _grid(comparison: Comparison) -> Iterator[Finding]:
             path=_size_path(comparison),
             why=f"Level {anchors.max_level} has {math.ceil(size / cell)} cells a side for {size / cell:.2f}: its "
             "anchors lie beside what their cells see.",
-            remedy=f"max_dimension: {cell * max(round(size / cell), 1)}, or stride_rule: EXACT",
-            cost=pricing.LIGHT,
+            remedy=f"{_size_text(comparison, cell * max(round(size / cell), 1))}, or stride_rule: EXACT",
+            cost=cost.LIGHT,
         )
 
 
@@ -168,8 +175,8 @@ def _small_anchors(comparison: Comparison) -> Iterator[Finding]:
         path=f"{_ANCHORS}.anchor_scale",
         why="An object between two of them overlaps neither enough to match. Smaller anchors do not make the pyramid "
         "finer: google/automl#882 and #937 did not get beyond AP 30 with .25.",
-        remedy="a larger input, or min_level: 2 in bifpn and anchor generator with anchor_scale: 2 or more",
-        cost=price(pricing.SETTING, scale / 4),
+        remedy="A larger input, or min_level: 2 in bifpn and anchor generator with anchor_scale: 2 or more.",
+        cost=price(cost.SETTING, scale / 4),
     )
 
 
@@ -203,7 +210,7 @@ def _box_loss(comparison: Comparison) -> Iterator[Finding]:
         "weight 50 and delta .1 (automl). A mixture of both drowns the classes, or the boxes.",
         remedy=f"localization_weight: {theirs.loss_weights[1]:g}, delta: {theirs.huber_delta:g}, box_coder scales "
         f"{show(theirs.box_scales)}",
-        cost=max(price(pricing.SETTING, factor), pricing.LIGHT),
+        cost=max(price(cost.SETTING, factor), cost.LIGHT),
     )
 
 
@@ -221,7 +228,7 @@ def _bias(comparison: Comparison) -> Iterator[Finding]:
         why="The first losses come from tens of thousands of background anchors, and are so large that training "
         "diverges or learns to say nothing. The focal loss needs a prior of about .01.",
         remedy=f"class_prediction_bias_init: {theirs:g}",
-        cost=pricing.HEAVY,
+        cost=cost.HEAVY,
     )
 
 
@@ -243,7 +250,7 @@ def _decay(comparison: Comparison) -> Iterator[Finding]:
         why="Too much pulls the weights to zero faster than the data pushes them; none lets them grow, and the "
         "effective rate under batch normalisation fall.",
         remedy=f"regularizer {{ l2_regularizer {{ weight: {theirs:g} }} }} in both conv_hyperparams",
-        cost=price(pricing.SETTING, factor) if ours else pricing.LIGHT,
+        cost=price(cost.SETTING, factor) if ours else cost.LIGHT,
     )
 
 
@@ -257,5 +264,5 @@ def _background(comparison: Comparison) -> Iterator[Finding]:
             why="With sigmoid scores the background is what no class claims; published heads have no such row. TFOD's "
             "default is true.",
             remedy="model { ssd { add_background_class: false } }",
-            cost=pricing.LIGHT,
+            cost=cost.LIGHT,
         )

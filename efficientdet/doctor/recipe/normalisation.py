@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
+from efficientdet.doctor.quantities import percent
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import percent, price
 from efficientdet.doctor.recipe.settings import keeps_averages
 from efficientdet.protos import ssd_pb2
 
@@ -42,13 +43,13 @@ def _batch(comparison: Comparison) -> Iterator[Finding]:
         title = f"batch {batch}: the backbone's batch normalisation still sees {_images(batch)} at a time"
     else:
         title = f"batch {batch}: batch normalisation sees {_images(batch)} at a time"
-    if comparison.restore_type in ("detection", "full", "fine_tune"):
+    if comparison.starts_from_detector:
         remedy = "model { ssd { freeze_batchnorm: true freeze_batchnorm_scope: WHOLE_MODEL } }"
     else:
         remedy = (
-            "a batch of 16 or more: a smaller input or model, or more GPUs with sync_batch_norm {} in both "
+            "A batch of 16 or more: a smaller input or model, or more GPUs with sync_batch_norm {} in both "
             "conv_hyperparams; or group_norm {} there with frozen statistics below. Gradients are not accumulated over "
-            "steps here"
+            "steps here."
         )
     yield comparison.finding(
         "batch-norm-batch",
@@ -58,7 +59,7 @@ def _batch(comparison: Comparison) -> Iterator[Finding]:
         why="On one device at most that many images decide mean and variance of every layer: each step sees another "
         "network than evaluation does. More steps do not make up for it.",
         remedy=remedy,
-        cost=price(pricing.NORMALISATION, _ENOUGH / batch),
+        cost=price(cost.NORMALISATION, _ENOUGH / batch),
     )
 
 
@@ -82,7 +83,7 @@ def _lag(comparison: Comparison) -> Iterator[Finding]:
             ".007, and .103 with the same weights and fresh statistics.",
             remedy=f"batch_norm {{ decay: {max(min(suggested, 0.97), 0.5):g} }} in both conv_hyperparams, or more "
             "steps",
-            cost=price(pricing.NORMALISATION, 2 * least / steps),
+            cost=price(cost.NORMALISATION, 2 * least / steps),
         )
 
 
@@ -105,7 +106,7 @@ def _averages(comparison: Comparison) -> Iterator[Finding]:
             why="There is nothing to evaluate.",
             remedy="train_config { optimizer { use_moving_average: true } }, or eval_config { use_moving_averages: "
             "false }",
-            cost=pricing.USELESS,
+            cost=cost.USELESS,
         )
     elif comparison.reproduces and theirs and not (kept and evaluated) and steps:
         what = "are kept and not evaluated" if kept else "are not kept"
@@ -118,7 +119,7 @@ def _averages(comparison: Comparison) -> Iterator[Finding]:
             "evaluation to the next.",
             remedy=f"optimizer {{ use_moving_average: true moving_average_decay: {theirs:g} }} eval_config {{ "
             "use_moving_averages: true }",
-            cost=pricing.LIGHT,
+            cost=cost.LIGHT,
         )
     if kept and evaluated:
         yield from _short_run(comparison)
@@ -136,5 +137,5 @@ def _short_run(comparison: Comparison) -> Iterator[Finding]:
             why=f"Elsewhere {percent(decay**steps)} of such an average would be initial weights, and AP 0 "
             f"(google/automl#68). Here the decay is at most (1 + t) / (10 + t) after t steps, until step "
             f"{_FOLLOWS_FROM / (1 - decay):,.0f}: the averages trail the weights by a ninth of the run.",
-            remedy="nothing; moving_average_decay: 0.998 says the same",
+            remedy="Nothing; moving_average_decay: 0.998 says the same.",
         )

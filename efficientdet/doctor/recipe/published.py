@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from efficientdet.doctor.recipe.schedules import Rate
-from efficientdet.doctor.recipe.settings import Lineage, ModelSettings, TrainingSettings
+from efficientdet.doctor.recipe.settings import Lineage, ModelSettings, Rate, TrainingSettings
 from efficientdet.modeling.scaling import AUTOML_MODELS, MODELS, ModelSize
 
 

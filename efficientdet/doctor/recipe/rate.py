@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from efficientdet.doctor import cost
+from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
+from efficientdet.doctor.quantities import times
 from efficientdet.doctor.recipe.comparison import Comparison
-from efficientdet.doctor.recipe.pricing import price, times
 from efficientdet.protos import optimizer_pb2
 
 SAFE_WITH_CLIPPING = 0.01
@@ -59,7 +60,7 @@ def check_rate(comparison: Comparison) -> Iterator[Finding]:
             path=comparison.optimizer_path,
             why="The published rate, its schedule and the regularization belong to the published optimizer.",
             remedy="train_config { optimizer { momentum_optimizer { ... } } }",
-            cost=pricing.LIGHT,
+            cost=cost.LIGHT,
         )
 
 
@@ -88,14 +89,12 @@ def _linear_rule(comparison: Comparison) -> Iterator[Finding]:
             f"(here {rate / training.batch_size:.2g}), and NaN is reported from {_REPORTED_NAN:g} on.",
             remedy=f"learning_rate_base: {wanted:g}"
             + ("" if training.clip_norm else ", or clip: gradient_clipping_by_norm: 10"),
-            cost=price(pricing.RATE, factor),
+            cost=price(cost.RATE, factor),
         )
         return
     least = _FACTOR
     if not comparison.reproduces:
-        least = (
-            _LOW_FROM_DETECTOR if comparison.restore_type in ("detection", "full", "fine_tune") else _LOW_FROM_BACKBONE
-        )
+        least = _LOW_FROM_DETECTOR if comparison.starts_from_detector else _LOW_FROM_BACKBONE
     if 0 < factor < 1 / (least * _ROUNDING):
         yield comparison.finding(
             "rate-low",
@@ -104,14 +103,13 @@ def _linear_rule(comparison: Comparison) -> Iterator[Finding]:
             path=comparison.rate_path,
             why=f"{rule} With less, new heads hardly move in the same number of steps.",
             remedy=f"learning_rate_base: {wanted:g}",
-            cost=price(pricing.RATE, factor),
+            cost=price(cost.RATE, factor),
         )
 
 
 def _adam(comparison: Comparison) -> Iterator[Finding]:
     training = comparison.training
-    from_detector = comparison.restore_type in ("detection", "full", "fine_tune")
-    low, high = _ADAM_RANGE_FROM_DETECTOR if from_detector else _ADAM_RANGE
+    low, high = _ADAM_RANGE_FROM_DETECTOR if comparison.starts_from_detector else _ADAM_RANGE
     rate = training.rate.peak
     if low <= rate <= high:
         return
@@ -123,8 +121,8 @@ def _adam(comparison: Comparison) -> Iterator[Finding]:
         path=comparison.rate_path,
         why="Adam takes steps of the size of the rate whatever the gradients: too many of it diverge, too few do not "
         "arrive.",
-        remedy="a rate of 0.001 to start with",
-        cost=price(pricing.RATE, rate / (high if is_high else low)),
+        remedy="A rate of 0.001 to start with.",
+        cost=price(cost.RATE, rate / (high if is_high else low)),
     )
 
 
@@ -142,7 +140,7 @@ def _vanishing(comparison: Comparison) -> Iterator[Finding]:
             why="So TFOD hands it to Keras under TensorFlow 2; in recipes of TensorFlow 1 it was the memory of squared "
             "gradients. After ten steps the rate is a tenth.",
             remedy="rms_prop_optimizer { decay_meaning: SQUARED_GRADIENTS }",
-            cost=pricing.HEAVY,
+            cost=cost.HEAVY,
         )
 
 
@@ -162,7 +160,7 @@ def _warmup(comparison: Comparison) -> Iterator[Finding]:
             why="A warm-up is for the first steps, while random heads give large gradients; the rate is low throughout "
             "it.",
             remedy=f"warmup_steps: {usual}",
-            cost=price(pricing.SETTING, share / 0.05),
+            cost=price(cost.SETTING, share / 0.05),
         )
     is_large = training.batch_size >= _LARGE_BATCH and share < _WARMUP_OF_LARGE_BATCH
     if comparison.reproduces and is_large and training.batch_size > theirs.batch_size:
@@ -174,7 +172,7 @@ def _warmup(comparison: Comparison) -> Iterator[Finding]:
             why="Beyond a few hundred images a batch the linear rule ends in NaN without a long warm-up "
             "(google/automl#932, rwightman/efficientdet-pytorch#60); NVIDIA's recipe for 832 takes 25 epochs of it.",
             remedy=f"warmup_steps: {math.ceil(0.083 * steps)}, and clip: gradient_clipping_by_norm: 10",
-            cost=pricing.MIDDLING,
+            cost=cost.MIDDLING,
         )
     yield from _cold_start(comparison)
 
@@ -190,8 +188,8 @@ def _cold_start(comparison: Comparison) -> Iterator[Finding]:
             f"no warm-up: the first step is taken at {rate.peak:g}",
             path=comparison.rate_path,
             why="Random heads give large gradients, which at the full rate can throw away what the backbone knows.",
-            remedy=f"a cosine_decay_learning_rate with warmup_steps: {max(training.num_steps // 100, 1)}",
-            cost=pricing.LIGHT,
+            remedy=f"A cosine_decay_learning_rate with warmup_steps: {max(training.num_steps // 100, 1)}.",
+            cost=cost.LIGHT,
         )
 
 
@@ -210,5 +208,5 @@ def _clipping(comparison: Comparison) -> Iterator[Finding]:
         path="train_config.gradient_clipping_by_norm",
         why="Nothing catches the spike of one odd batch; with a hot rate that is how losses become NaN.",
         remedy="train_config { gradient_clipping_by_norm: 10 }",
-        cost=pricing.LIGHT,
+        cost=cost.LIGHT,
     )

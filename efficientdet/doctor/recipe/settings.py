@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from google.protobuf.message import Message
 
-from efficientdet.doctor.recipe.schedules import Rate, read_rate
 from efficientdet.protos import pipeline_pb2, post_processing_pb2
 from efficientdet.protos.hyperparams_pb2 import Hyperparams
 
@@ -23,6 +22,31 @@ _OTHER_SCALES = (  # besides the jitter: operations that show objects at more th
 _RESIZERS = {"keep_aspect_ratio_resizer": "letterbox", "fixed_shape_resizer": "stretch"}
 _NORMS = ("batch_norm", "sync_batch_norm")
 _SCALES = ("y_scale", "x_scale", "height_scale", "width_scale")
+
+
+class Rate(NamedTuple):
+    """A learning rate.
+
+    Attributes:
+      kind: name of the schedule's field, without "_learning_rate"; "" where there is none.
+      peak: the greatest rate.
+      field: of the schedule's message, that holds the peak.
+      warmup_steps: until the peak is reached; 0 where the run starts with it.
+      warmup_rate: at step 0; the peak without a warm-up.
+      decay_steps: at which the rate has decayed; 0 where the schedule has no such end.
+    """
+
+    kind: str = ""
+    peak: float = 0.0
+    field: str = ""
+    warmup_steps: int = 0
+    warmup_rate: float = 0.0
+    decay_steps: int = 0
+
+    @property
+    def path(self) -> str:
+        """Of the peak, below the optimizer's message."""
+        return f"learning_rate.{self.kind}_learning_rate.{self.field}"
 
 
 @dataclass(frozen=True)
@@ -210,3 +234,39 @@ def _norm_decay(pyramid: Hyperparams, head: Any) -> float:
     parts = [pyramid, *([head.conv_hyperparams] if head is not None else [])]
     kinds = [(part, part.WhichOneof("normalizer_oneof")) for part in parts]
     return max((as_written(getattr(part, kind).decay) for part, kind in kinds if kind in _NORMS), default=0.0)
+
+
+def read_rate(rate: Any) -> Rate:
+    """Reads a learning rate, whatever schedule it is written as; None for none."""
+    name = rate.WhichOneof("learning_rate") if rate is not None else None
+    if name is None:
+        return Rate()
+    schedule, kind = getattr(rate, name), name.removesuffix("_learning_rate")
+    if kind == "constant":
+        return _rate(kind, "learning_rate", schedule.learning_rate)
+    if kind == "manual_step":
+        return _manual(schedule)
+    if kind == "exponential_decay":
+        peak, steps = schedule.initial_learning_rate, schedule.burnin_steps
+        start = (schedule.burnin_learning_rate or peak) if steps else peak
+        return _rate(kind, "initial_learning_rate", peak, steps, start)
+    steps = schedule.warmup_steps
+    start = schedule.warmup_learning_rate if steps else schedule.learning_rate_base
+    end = schedule.total_steps if hasattr(schedule, "total_steps") else 0
+    return _rate(kind, "learning_rate_base", schedule.learning_rate_base, steps, start, end)
+
+
+def _manual(schedule: Any) -> Rate:
+    """The peak of a list of rates: with `warmup`, the first step is where the first listed rate is reached."""
+    first = schedule.initial_learning_rate
+    peak = max([first, *(entry.learning_rate for entry in schedule.schedule)])
+    listed = [index for index, entry in enumerate(schedule.schedule) if entry.learning_rate == peak]
+    field = "initial_learning_rate" if peak == first else f"schedule[{listed[0]}].learning_rate"
+    is_warmed = peak > first and listed
+    steps = schedule.schedule[listed[0]].step if is_warmed else 0
+    return _rate("manual_step", field, peak, steps, first if is_warmed else peak)
+
+
+def _rate(kind: str, field: str, peak: float, steps: int = 0, start: float | None = None, end: int = 0) -> Rate:
+    first = peak if start is None else start
+    return Rate(kind, as_written(peak), field, steps, as_written(first), end)

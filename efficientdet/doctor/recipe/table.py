@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from efficientdet.doctor.findings import Finding, Severity, Table
+from efficientdet.doctor.quantities import Factor
 from efficientdet.doctor.recipe.comparison import Comparison
 from efficientdet.doctor.recipe.model import show
 
@@ -78,9 +79,9 @@ def _row(name: str, theirs: str | int | float, ours: str | int | float) -> Row:
     if isinstance(theirs, str) or isinstance(ours, str):
         factor: str | float = "" if theirs == ours else "differs"
     elif theirs:
-        factor = _short(ours / theirs)
+        factor = Factor(_short(ours / theirs))
     else:
-        factor = 1.0 if theirs == ours else "differs"
+        factor = Factor(1.0) if theirs == ours else "differs"
     return name, theirs, ours, factor
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from efficientdet.doctor import cost
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.recipe import pricing
 from efficientdet.doctor.recipe.comparison import Comparison
 from efficientdet.doctor.recipe.variable_paths import variable_paths
 
@@ -57,7 +57,7 @@ def _initial(comparison: Comparison) -> Iterator[Finding]:
         remedy="train_config { fine_tune_checkpoint: ... }: a published detector with type detection or full, or an "
         "ImageNet "
         'backbone with type classification, such as "efficientnet-lite0" of the package',
-        cost=pricing.MIDDLING if comparison.reproduces else pricing.HEAVY,
+        cost=cost.MIDDLING if comparison.reproduces else cost.HEAVY,
     )
 
 
@@ -76,9 +76,9 @@ def _restore_type(comparison: Comparison) -> Iterator[Finding]:
             why="Pyramid and heads start from random values though the file has trained ones. The zoo's configs say "
             "classification because they are of the zoo's own training (tensorflow/models#9172).",
             remedy='fine_tune_checkpoint_type: "full" (classes that are known by name keep their rows), or "detection"',
-            cost=pricing.MIDDLING,
+            cost=cost.MIDDLING,
         )
-    elif kind in ("detection", "full", "fine_tune") and is_classifier and not is_detector:
+    elif comparison.starts_from_detector and is_classifier and not is_detector:
         yield comparison.finding(
             "restore-type",
             Severity.WARNING,
@@ -86,7 +86,7 @@ def _restore_type(comparison: Comparison) -> Iterator[Finding]:
             path=field,
             why="A file that lacks what is to be restored is an error at the start of training.",
             remedy='fine_tune_checkpoint_type: "classification"',
-            cost=pricing.HEAVY,
+            cost=cost.HEAVY,
         )
     elif kind == "classification" and not comparison.reproduces and counted and counted.number < _FEW_IMAGES:
         yield comparison.finding(
@@ -96,7 +96,7 @@ def _restore_type(comparison: Comparison) -> Iterator[Finding]:
             path=field,
             why="A published detector knows objects already; little data goes further from there (google/automl#1121: "
             "400 images).",
-            remedy="fine_tune_checkpoint of a detector, with type full or detection, where one is at hand",
+            remedy="A fine_tune_checkpoint of a detector, with type full or detection, where one is at hand.",
         )
 
 
@@ -120,9 +120,9 @@ def _frozen(comparison: Comparison) -> Iterator[Finding]:
             path=field,
             why="Training refuses it: elsewhere such a line is silently without effect (tensorflow/models#9548, "
             "#10167).",
-            remedy="expressions match from the start of paths such as backbone/blocks/3/expand/kernel, fpn/nodes/..., "
+            remedy="Expressions match from the start of paths such as backbone/blocks/3/expand/kernel, fpn/nodes/..., "
             "heads/...",
-            cost=pricing.USELESS,
+            cost=cost.USELESS,
         )
     chosen = _matched(train.update_trainable_variables, paths) if train.update_trainable_variables else set(paths)
     trained = chosen - _matched(train.freeze_variables, paths)
@@ -145,7 +145,7 @@ def _frozen_parts(comparison: Comparison, paths: list[str], trained: set[str]) -
             path=field,
             why="Nothing is left to train.",
             remedy='freeze_variables: "backbone/" leaves pyramid and heads',
-            cost=pricing.USELESS,
+            cost=cost.USELESS,
         )
         return
     parts = list(dict.fromkeys(path.split("/")[0] for path in paths))
@@ -160,7 +160,7 @@ def _frozen_parts(comparison: Comparison, paths: list[str], trained: set[str]) -
             why=f"fine_tune_checkpoint_type {comparison.restore_type!r} restores {_restored(comparison)}; what is "
             "frozen and not restored stays noise that everything behind it has to live with.",
             remedy='fine_tune_checkpoint_type: "full" or "detection", or freeze less',
-            cost=pricing.HEAVY,
+            cost=cost.HEAVY,
         )
     elif comparison.reproduces and fixed:
         yield comparison.finding(
@@ -170,7 +170,7 @@ def _frozen_parts(comparison: Comparison, paths: list[str], trained: set[str]) -
             path=field,
             why=f"{comparison.recipe.name} trains all of it; features of ImageNet alone cost many points.",
             remedy="train_config { freeze_variables: [] }",
-            cost=pricing.MIDDLING,
+            cost=cost.MIDDLING,
         )
 
 

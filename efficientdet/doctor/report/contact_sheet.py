@@ -112,7 +112,7 @@ def _mounted(tile: Tile, side: int) -> Image.Image:
     mount = Image.new("RGB", (side, side), _MOUNT)
     if tile.image is None or 0 in tile.image.shape:
         draw = ImageDraw.Draw(mount)
-        draw.text((side / 2, side / 2), "no picture", _INK, font_of(_LETTERS), anchor="mm")
+        draw.text((side / 2, side / 2), "no image", _INK, font_of(_LETTERS), anchor="mm")
         return mount
     view = _view(tile.image.shape[:2], _finite(tile.marked), side)
     height, width = view.size

@@ -4,25 +4,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from efficientdet.atomic_write import replace_atomically
+from efficientdet.data.dataset_files.output_folder import FIXES, REPORT_JSON, REPORT_PAGE
 from efficientdet.data.importers.fixes import write_fixes
 from efficientdet.doctor.findings import Part
 from efficientdet.doctor.report.html_page import html_page
 from efficientdet.doctor.report.json_file import json_text
 
-PAGE, LISTING, FIXES = "report.html", "report.json", "fixes.diff"
 
-
-def write_report(directory: Path, parts: Sequence[Part], subject: str) -> list[Path]:
+def write_report(
+    directory: Path, parts: Sequence[Part], subject: str, *, files: Mapping[str, str] | None = None
+) -> list[Path]:
     """Writes report.html and report.json, which replace those of an earlier check.
 
     Args:
       directory: made if need be.
       parts: of the checks that were made.
       subject: the config or the data set that was checked, as the user named it.
+      files: see `json_file.json_text`.
 
     Returns:
       The files, the page first.
@@ -30,16 +32,16 @@ def write_report(directory: Path, parts: Sequence[Part], subject: str) -> list[P
     Raises:
       OSError: one of them cannot be written.
     """
-    page, listing = directory / PAGE, directory / LISTING
+    page, listing = directory / REPORT_PAGE, directory / REPORT_JSON
     made = time.strftime("%Y-%m-%d %H:%M")
-    replace_atomically(page, html_page(parts, subject, listing=LISTING, made=made))
-    write_json(listing, parts, subject)
+    replace_atomically(page, html_page(parts, subject, listing=REPORT_JSON, made=made))
+    write_json(listing, parts, subject, files)
     return [page, listing]
 
 
-def write_json(path: Path, parts: Sequence[Part], subject: str) -> None:
+def write_json(path: Path, parts: Sequence[Part], subject: str, files: Mapping[str, str] | None = None) -> None:
     """Writes the JSON document alone."""
-    replace_atomically(path, json_text(parts, subject))
+    replace_atomically(path, json_text(parts, subject, files))
 
 
 def write_proposals(directory: Path, parts: Sequence[Part]) -> Path | None:

@@ -15,7 +15,7 @@ import efficientdet
 from efficientdet.doctor.findings import Case, Finding, Part, Severity, Sheet, Table, exit_code, worst_first
 from efficientdet.doctor.report.charts import bar_chart
 from efficientdet.doctor.report.markup import Markup, element, paragraphs, prose
-from efficientdet.doctor.report.plain_text import amount, counted, untold
+from efficientdet.doctor.report.plain_text import amount, counted
 from efficientdet.doctor.report.terminal import count_text
 
 _HEADLINES = {
@@ -174,8 +174,7 @@ def _finding(finding: Finding, number: int, is_open: bool, listing: str) -> Mark
 
 
 def _cost(cost: float) -> str:
-    """A cost orders findings; that one is a hundred is all there is to know of a greater one."""
-    return "–" if cost <= 0 else f"{cost:.2g}" if cost < 99.5 else "100+"
+    return "–" if cost <= 0 else f"{cost:.2g}"
 
 
 def _cases(finding: Finding, listing: str) -> Markup:
@@ -188,20 +187,15 @@ def _cases(finding: Finding, listing: str) -> Markup:
     return element(
         "div",
         element("h3", "Where"),
-        _case_table(first, finding.title),
-        element("details", element("summary", f"{len(others):,} more"), _case_table(others, finding.title))
-        if others
-        else "",
+        _case_table(first),
+        element("details", element("summary", f"{len(others):,} more"), _case_table(others)) if others else "",
         element("p", f"and {more:,} more{in_listing}", class_="note") if more > 0 else "",
         class_="cases",
     )
 
 
-def _case_table(cases: Iterable[Case], title: str) -> Markup:
-    rows = (
-        element("tr", element("td", element("code", case.where)), element("td", untold(case.detail, title)))
-        for case in cases
-    )
+def _case_table(cases: Iterable[Case]) -> Markup:
+    rows = (element("tr", element("td", element("code", case.where)), element("td", case.detail)) for case in cases)
     return element("table", element("tbody", *rows))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import efficientdet
@@ -14,12 +14,13 @@ from efficientdet.doctor.findings import Finding, Histogram, Part, Severity, Tab
 SCHEMA = 1  # of the document; keys are added without a new number, and renamed or taken away with one
 
 
-def json_text(parts: Sequence[Part], subject: str) -> str:
+def json_text(parts: Sequence[Part], subject: str, files: Mapping[str, str] | None = None) -> str:
     """The document.
 
     Args:
       parts: of the checks that were made.
       subject: the config or the data set that was checked, as the user named it.
+      files: that were written with it, by name, as an import digests them; None for a check alone.
     """
     findings = [finding for part in parts for finding in part.findings]
     document = {
@@ -32,6 +33,7 @@ def json_text(parts: Sequence[Part], subject: str) -> str:
             for severity in reversed(Severity)
         },
         "parts": [_part(part) for part in parts],
+        **({} if files is None else {"files": dict(files)}),
     }
     # ASCII alone: names of files may hold bytes that no encoding explains, which UTF-8 could not write.
     return json.dumps(_plain(document), indent=1, allow_nan=False) + "\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from efficientdet.doctor.quantities import Factor, times
+
 # Control and format characters, surrogates, private use, unassigned, line and paragraph separators: what a terminal
 # would obey, a font lacks, UTF-8 cannot hold, or a reader could not tell from nothing ("car" and "car\u200b").
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -34,6 +36,8 @@ def amount(value: str | int | float) -> str:
     """A value of a table: whole numbers in groups of three digits, others to four significant digits, texts as is."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Factor):
+        return times(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if float(value).is_integer() and abs(value) < 1e15:
@@ -41,11 +45,6 @@ def amount(value: str | int | float) -> str:
     return (
         f"{value:,.4g}" if 1e-4 <= abs(value) < 1e4 else f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.3g}"
     )
-
-
-def untold(detail: str, title: str) -> str:
-    """What a case has to say beyond the title that it stands under."""
-    return detail.removesuffix(title).rstrip(": ") if title else detail
 
 
 def _escaped(letter: str) -> str:

@@ -7,10 +7,11 @@ import os
 import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TextIO
 
-from efficientdet.doctor.findings import Finding, Part, Severity, Table, worst_first
-from efficientdet.doctor.report.plain_text import amount, counted, shortened, untold, visible
+from efficientdet.doctor.findings import Case, Finding, Part, Severity, Table, worst_first
+from efficientdet.doctor.report.plain_text import amount, counted, shortened, visible
 
 _WORDS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.NOTE: "NOTE"}
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "36"}  # ANSI: bold red, bold yellow, cyan
@@ -22,6 +23,7 @@ _NARROW_INDENT = 4
 _EXPLAINED = 10  # findings that are told with all they have; what follows gets a line each
 _LISTED = 24  # findings that get such a line
 _CASES = 3
+_CASE = 120  # characters of the one that stands beside a title
 _TABLE_ROWS = 30
 _CELL = 44  # characters
 _TIED = "\N{NO-BREAK SPACE}%"
@@ -66,7 +68,7 @@ def summary(parts: Sequence[Part], style: Style, *, listing: str = "", with_tabl
         yield from _explained(finding, style, listing)
         yield ""
     for finding in rest[:_LISTED]:
-        yield from _headline(finding, style)
+        yield from _headline(finding, style, with_case=True)
     if len(rest) > _LISTED:
         tail = f" ({listing} lists all)" if listing else ""
         yield style.paint(f"and {len(rest) - _LISTED:,} more: {count_text(rest[_LISTED:])}{tail}", _DIM)
@@ -87,9 +89,12 @@ def count_text(findings: Sequence[Finding]) -> str:
     return ", ".join(counted(count, word.lower()) for count, word in counts if count)
 
 
-def _headline(finding: Finding, style: Style) -> Iterator[str]:
-    """Severity, area, title, and the place if it is one."""
+def _headline(finding: Finding, style: Style, *, with_case: bool = False) -> Iterator[str]:
+    """Severity, area, title, and the place if it is one; else the first case, where none will be listed."""
     where = _only_place(finding)
+    if with_case and finding.count > 1 and finding.cases:
+        first = finding.cases[0]
+        where = shortened(_told(replace(first, where=first.where.rpartition("/")[2])), _CASE) + ", ..."
     title = visible(finding.title)
     if where and where not in finding.title:
         title = f"{title} ({visible(where)})"
@@ -130,8 +135,7 @@ def _remedy(remedy: str, style: Style, indent: str) -> Iterator[str]:
 def _cases(finding: Finding, style: Style, indent: str, listing: str) -> Iterator[str]:
     shown, place = finding.cases[:_CASES], _only_place(finding)
     for case in shown:
-        detail = untold(case.detail, finding.title)
-        text = detail if case.where == place else f"{case.where}: {detail}".rstrip(": ")
+        text = case.detail if case.where == place else _told(case)
         for line in _wrapped(visible(text), style.width, f"{indent}    ", f"{indent}  - ") if text else ():
             yield style.paint(line, _DIM)
     more = finding.count - len(shown)
@@ -140,6 +144,10 @@ def _cases(finding: Finding, style: Style, indent: str, listing: str) -> Iterato
         told = "all" if listed == more else f"{listed:,} of them"
         tail = f" ({listing} lists {told})" if listing and listed > 0 else ""
         yield style.paint(f"{indent}  and {more:,} more{tail}", _DIM)
+
+
+def _told(case: Case) -> str:
+    return f"{case.where}: {case.detail}".strip(": ")
 
 
 def _only_place(finding: Finding) -> str:

@@ -11,12 +11,12 @@ from efficientdet.data.dataset_files.class_ids import plan_label_map
 from efficientdet.data.importers.fixes import read_fixes
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
-from tests.data.importers.surveys import survey_of
+from tests.surveys import survey_of_classes
 
 
 def _ids(listed, names=("cat", "dog"), fixes=None):
-    survey = survey_of([[i] for i in range(len(names))])
-    source = survey.source._replace(labels=tuple(Label(id_, name) for name, id_ in listed.items()))
+    survey = survey_of_classes([[i] for i in range(len(names))])
+    source = replace(survey.source, labels=tuple(Label(id_, name) for name, id_ in listed.items()))
     return plan_label_map(replace(survey, source=source, class_names=tuple(names), fixes=fixes)).id_of
 
 

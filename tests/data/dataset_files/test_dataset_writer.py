@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from efficientdet.data.label_map import Label, LabelMap
 from efficientdet.data.records import RecordParser
 from efficientdet.data.survey import take_survey
 from efficientdet.errors import DataError
-from tests.data.importers.surveys import ListedSource
+from tests.surveys import DeadlySource, ListedSource, picture
 
 _LABELS = LabelMap((Label(1, "cat"), Label(4, "dog")))
 
@@ -43,7 +45,7 @@ def source(tmp_path, encode_picture):
             )
         image = AnnotatedImage(path, path.name, str(100 + number), None, boxes, f"{number}.xml", is_normalized=is_odd)
         images.append(image)
-    return ListedSource(tuple(images), {"": range(10)}, tmp_path)
+    return ListedSource(tmp_path, {"": range(10)}, images)
 
 
 _PLAN = SplitPlan(("train", "val"), np.array([0, 1, 0, 0, 0, -1, 0, 1, 0, 0]), "")
@@ -122,11 +124,11 @@ def test_the_seed_decides_the_order(source, tmp_path):
 
 
 def test_pictures_keep_their_coco_ids(source, tmp_path):
-    folder, _ = _write(take_survey(source._replace(format="coco"), processes=1), tmp_path)
+    folder, _ = _write(take_survey(replace(source, format="coco"), processes=1), tmp_path)
     assert {image["id"] for image in json.loads((folder / "val.json").read_text())["images"]} == {101, 107}
     assert set(_ids(folder, "val.record")) == {101, 107}
     images = [image._replace(source_id="7") for image in source.images]  # of several files, where ids may clash
-    folder, _ = _write(take_survey(source._replace(format="coco", images=tuple(images)), processes=1), tmp_path)
+    folder, _ = _write(take_survey(replace(source, format="coco", images=images), processes=1), tmp_path)
     assert set(_ids(folder, "val.record")) == {2, 8}
 
 
@@ -140,8 +142,8 @@ def test_fixes_are_applied(source, tmp_path):
 
 def test_a_data_set_that_changes_on_the_way(source, tmp_path):
     survey = take_survey(source, processes=1)
-    changed = ListedSource((*source.images[:8], source.images[8]._replace(boxes=()), source.images[9]), source.splits)
-    object.__setattr__(survey, "source", changed)
+    images = [*source.images[:8], source.images[8]._replace(boxes=()), source.images[9]]
+    survey = replace(survey, source=replace(source, images=images))
     with pytest.raises(DataError, match=r"8.jpg: had 2 boxes a moment ago, now 0"):
         _write(survey, tmp_path)
 
@@ -153,6 +155,36 @@ def test_a_worker_that_fails_ends_all_of_them(source, tmp_path, monkeypatch):
     source.images[4].path.unlink()
     with pytest.raises(DataError, match=r"4.jpg"):
         _write(survey, tmp_path, processes=2)
+
+
+@pytest.fixture
+def deadly(tmp_path, monkeypatch):
+    """The survey of a data set that is written in several processes, one of which does not survive it."""
+    monkeypatch.setattr(dataset_writer, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(dataset_writer, "count_shards", lambda pictures, bytes_: pictures)
+    source = DeadlySource(tmp_path)
+    for number in range(10):
+        source.add("deadly.jpg" if number == 4 else f"{number}.jpg", picture(16, 16))
+    return take_survey(source, processes=1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_an_error_that_names_the_place(deadly, tmp_path):
+    with pytest.raises(DataError, match=r"to write records was ended from outside, at \w+.record-0000\d-of-0000\d or"):
+        _write(deadly, tmp_path, processes=2)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_processes(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_writer, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(dataset_writer, "count_shards", lambda pictures, bytes_: pictures)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _write(take_survey(source, processes=1), tmp_path, processes=2, on_progress=interrupt)
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize(

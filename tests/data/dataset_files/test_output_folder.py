@@ -3,24 +3,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from efficientdet.data.dataset_files.output_folder import check_output, staged
-from efficientdet.data.importers.fixes import write_fixes
+from efficientdet.data.dataset_files.output_folder import check_output, file_digests, staged
 from efficientdet.errors import UsageError
 
 
 def _content(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir() if path.name != "fixes.diff"}
+    return {path.name: path.read_text() for path in folder.iterdir() if path.name not in ("fixes.diff", "report.json")}
 
 
 def _import(folder: Path, **files: str) -> None:
     with staged(folder) as stage:
         for name, text in files.items():
             (stage / name.replace("__", ".")).write_text(text)
-        write_fixes(stage / "fixes.diff", [])
+        (stage / "fixes.diff").write_text("")
+        (stage / "report.json").write_text(json.dumps({"schema": 1, "files": file_digests(stage)}))
 
 
 def _interrupted_import(folder: Path) -> None:
@@ -69,11 +70,30 @@ def test_folders_that_are_refused(tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             check_output(folder, data / "*.record", overwrite=overwrite)
+    with pytest.raises(UsageError, match="lies inside the data set"):
+        check_output(data / "out", data, overwrite=False)
     (tmp_path / "other").mkdir()
     check_output(tmp_path / "other", data, overwrite=False)
-    check_output(data / "out", data, overwrite=False)
     (tmp_path / "other" / "train.json").write_text("a data set's own")
     with pytest.raises(UsageError, match="is not empty; --overwrite"):
         check_output(tmp_path / "other", data, overwrite=False)
     with pytest.raises(UsageError, match="for folders that an import wrote"):
         check_output(tmp_path / "other", data, overwrite=True)
+
+
+@pytest.mark.parametrize("report", ["", "[]", "{}", '{"files": {}}', '{"schema": 1}', '{"schema": 1, "files": []}'])
+def test_only_an_import_states_what_it_wrote(tmp_path, report):
+    (tmp_path / "report.json").write_text(report)
+    with pytest.raises(UsageError, match="for folders that an import wrote"):
+        check_output(tmp_path, tmp_path.parent / "voc", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["fixes.diff", "pipeline.config", "label_map.pbtxt"])
+def test_what_a_person_edited_is_not_replaced(tmp_path, name):
+    out, data = tmp_path / "out", tmp_path / "voc"
+    _import(out, pipeline__config="a", train__record="1")
+    (out / name).write_text("edited")
+    with pytest.raises(UsageError, match=f"{name}: edited since an import wrote it"):
+        check_output(out, data, overwrite=True)
+    (out / name).unlink()
+    check_output(out, data, overwrite=True)

@@ -9,7 +9,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from efficientdet.data.faults import Fault, Fix
@@ -48,7 +48,7 @@ def read(tmp_path):
 def test_forms():
     assert box_form(_CAR) == "box Car 2 1 4 3.5"
     assert box_form(BoxAnnotation("a b", math.nan, -0.1, 1e-7, math.inf)) == 'box "a b" -0.1 nan inf 1e-07'
-    assert (picture_form("train"), picture_form("")) == ("picture train", "picture")
+    assert list(map(picture_form, ("train", "", None))) == ["picture train", 'picture ""', "picture"]
     assert class_form("car\n") == 'class "car\\n"'
 
 
@@ -94,6 +94,22 @@ def test_pictures_are_dropped_and_moved(read):
     with pytest.raises(DataError, match=r"fixes.diff:8: no 'picture train' in both.jpg"):
         fixes.check_all_used()
     assert fixes.split_of("both.jpg", "train") is None
+    fixes.check_all_used()
+
+
+def test_a_picture_without_a_split_is_in_whichever_it_is(read):
+    text = '@@ a.jpg\n- picture\n@@ b.jpg\n- picture\n+ picture val\n@@ c.jpg\n- picture ""\n'
+    fixes = read(text)
+    assert [fixes.split_of(name, split) for name in ("a.jpg", "b.jpg") for split in ("", "eval")] == [
+        None, None, "val", "val",
+    ]  # fmt: skip
+    assert (fixes.split_of("c.jpg", "train"), fixes.split_of("c.jpg", "")) == ("train", None)
+    fixes.check_all_used()
+
+
+def test_a_picture_may_be_dropped_for_several_reasons(read):
+    fixes = read("@@ a.jpg\n- picture\n@@ a.jpg\n- picture train\n")
+    assert fixes.split_of("a.jpg", "train") is None
     fixes.check_all_used()
 
 
@@ -178,6 +194,21 @@ def test_a_file_for_people(tmp_path):
     ]
 
 
+def test_the_reason_names_what_it_is_about(tmp_path):
+    fix = Fix("a.jpg", "", "picture", "")
+    faults = [
+        Fault("leak-alike", "b.jpg", "", "in 'val'; looks like a.jpg", fix=fix),
+        Fault("picture-size-differs", "a.jpg", "", "annotated as 1x2", fix=fix),
+        Fault("class-typo", "c.xml", "object 1", "Car", fix=Fix(EVERY_FILE, "", "class Car", "class car")),
+    ]
+    write_fixes(tmp_path / "fixes.diff", faults)
+    heads = [line for line in (tmp_path / "fixes.diff").read_text().splitlines() if line.startswith("@@")]
+    assert heads == [
+        "@@ a.jpg   # leak-alike: b.jpg: in 'val'; looks like a.jpg; picture-size-differs: annotated as 1x2",
+        "@@ *   # class-typo: Car",
+    ]
+
+
 def test_nothing_to_propose(tmp_path):
     assert write_fixes(tmp_path / "fixes.diff", []) == 0
     assert len(read_fixes(tmp_path / "fixes.diff")) == 0
@@ -187,6 +218,8 @@ _NAME = st.text(min_size=1, max_size=12)
 _SIDE = st.floats(allow_nan=False, width=64)
 
 
+@example("0:", "", "cat", (0.0, 1.0, 2.0, 3.0))
+@example(":", "object 0", "cat", (0.0, 1.0, 2.0, 3.0))
 @given(_NAME, st.text(max_size=8), _NAME, st.tuples(*[_SIDE] * 4))
 def test_whatever_is_written_is_read_back(tmp_path_factory, file, place, name, sides):
     if file == EVERY_FILE:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tracemalloc
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from efficientdet.data.importers import json_items
-from efficientdet.data.importers.json_items import walk_json
+from efficientdet.data.importers.json_items import number_of, side_of, walk_json
 from efficientdet.errors import DataError
 
 _VALUES = st.recursive(
@@ -97,3 +98,17 @@ def test_a_gigantic_item_is_refused_in_bounded_memory(tmp_path, start):
         assert tracemalloc.get_traced_memory()[1] < 150 << 20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("value", "number", "side"),
+    [(3, 3.0, 3), (2.5, 2.5, 2), (0, 0.0, 0), (-4, -4.0, 0), (10**400, math.inf, 0), (-(10**400), -math.inf, 0),
+     (2**31 - 1, 2.0**31 - 1, 2**31 - 1), (2**31, 2.0**31, 0), (True, None, 0), ("3", None, 0), (None, None, 0),
+     ([3], None, 0)],
+)  # fmt: skip
+def test_numbers(value, number, side):
+    assert (number_of(value), side_of(value)) == (number, side)
+
+
+def test_no_number_is_no_side():
+    assert side_of(math.nan) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
-from efficientdet.data.importers.listing import FaultLog, FileTree, stem_of, suffix_of
+from efficientdet.data.importers.listing import FaultLog, FileTree, folder_of, stem_of, suffix_of
 from efficientdet.errors import DataError
 
 
@@ -89,3 +89,7 @@ def test_faults_beyond_the_limit_are_counted():
 )
 def test_stem_and_suffix(name, stem, suffix):
     assert (stem_of(name), suffix_of(name)) == (stem, suffix)
+
+
+def test_folders():
+    assert [folder_of(path) for path in ("a/b/c.jpg", "a/b", "c.jpg", "")] == ["a/b", "a", "", ""]

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from efficientdet.data.importers.recognition import FORMATS, recognise
+from efficientdet.data.importers.recognition import FORMATS, SeveralFormatsError, recognise
 from efficientdet.data.record_encoding import encode_example, frame_record
 from efficientdet.errors import DataError, UsageError
 
@@ -63,10 +63,19 @@ def test_splits_of_records(plant):
     assert list(recognise(plant(_SETS["tfrecord"])).splits) == ["train", "val"]
 
 
+def test_labels_that_are_all_empty(plant):
+    files = {"images/a.jpg": "", "labels/a.txt": "", "data.yaml": "names: [cat]"}
+    assert recognise(plant(files)).format == "yolo"
+    with pytest.raises(DataError, match="no data set of a known format"):
+        recognise(plant({**files, "data.yaml": "port: 80"}, "other"))
+
+
 def test_two_formats_are_named(plant):
     root = plant({**_SETS["voc"], **_SETS["coco"]})
-    with pytest.raises(DataError, match=r"more than one format \(voc: 1 XML files.*coco: .*say which with --format"):
+    message = r"more than one format \(voc: 1 XML files.*coco: .*say which with --format"
+    with pytest.raises(SeveralFormatsError, match=message) as caught:
         recognise(root)
+    assert caught.value.formats == ("voc", "coco")
     assert recognise(root, format="coco").format == "coco"
 
 
@@ -94,6 +103,18 @@ def test_nothing_known(plant, tmp_path):
         recognise(tmp_path / "nowhere")
     with pytest.raises(DataError, match="matches no file"):
         recognise(tmp_path / "nowhere-*")
+
+
+def test_what_an_import_writes_is_records(plant):
+    root = plant({**_SETS["tfrecord"], "train.json": _COCO, "val.json": _COCO, "report.json": '{"schema": 1}'})
+    assert recognise(root).format == "tfrecord"
+
+
+def test_coco_without_pictures_is_some_with_their_folder(plant):
+    root, pictures = plant({"x.json": _COCO}), plant({"a.jpg": ""}, "pictures")
+    assert recognise(root, image_dir=pictures).format == "coco"
+    with pytest.raises(DataError, match="no data set of a known format"):
+        recognise(root)
 
 
 def test_mistakes(plant, tmp_path):

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from efficientdet.data import faults
-from efficientdet.data.importers.listing import FaultLog
 from efficientdet.data.importers.split_names import (
     name_splits,
-    report_overlap,
     split_by_folder,
     split_of,
     split_of_path,
@@ -57,11 +54,3 @@ def test_by_folder():
     assert list(split_by_folder(entries, **folders)) == ["train", "val"]
     assert split_by_folder([*entries, "x/d"], **folders)[""] == ["x/d"]
     assert split_by_folder([], **folders) == {}
-
-
-def test_overlap():
-    log = FaultLog()
-    report_overlap({"train": ["a", "b"], "val": ["b", "b", "c"]}, str, lambda split: f"{split}.txt", log)
-    assert [fault[:4] for fault in log.finish()] == [
-        (faults.SPLIT_OVERLAP, "val.txt", "", "b is in split 'train' and in split 'val'")
-    ]

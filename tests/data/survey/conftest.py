@@ -10,7 +10,7 @@ import pytest
 
 from efficientdet.data.faults import Fault
 from efficientdet.data.survey import take_survey
-from tests.data.survey.listed import Corners, ListedSource, picture
+from tests.surveys import Corners, ListedSource, picture
 
 
 @pytest.fixture

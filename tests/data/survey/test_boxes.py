@@ -34,7 +34,7 @@ def _brief(faults) -> list[tuple]:
 )
 def test_a_box_alone(faults_of_boxes, box, code, after):
     (fault,) = faults_of_boxes(_INSIDE, ("a", *box))
-    assert (fault.code, fault.file, fault.place, fault.entry) == (code, "x.jpg.xml", "object 1", 0)
+    assert (fault.code, fault.file, fault.place, fault.row) == (code, "x.jpg.xml", "object 1", 0)
     assert fault.fix is not None
     assert (fault.fix.file, fault.fix.place, fault.fix.after) == ("x.jpg.xml", "object 1", after)
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 from efficientdet.data.importers.images import decode_picture
 from efficientdet.data.survey.hashing import MAX_PARTNERS, agree, alike, look_alikes, perceptual_hashes, thumbnails
 from efficientdet.data.survey.pictures import _grey
-from tests.data.survey.listed import encoded, picture
+from tests.surveys import encoded, picture
 
 _ONE = np.uint64(1)
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from efficientdet.data.survey import take_survey
-from tests.data.survey.listed import ListedSource, encoded, picture
+from tests.surveys import ListedSource, encoded, picture
 
 _JPEG, _PNG = picture(), picture(image_format="PNG")
 _HUGE_HEADER = b"IHDR" + (70_000).to_bytes(4, "big") * 2 + _PNG[24:29]
@@ -41,8 +41,8 @@ def test_a_picture_that_cannot_be_used(source, name, data, code):
     source.add(name, data, [("a", 1, 1, 9, 9)])
     survey = take_survey(source, processes=1)
     (fault,) = survey.faults
-    assert (fault.code, fault.file, fault.place, fault.entry) == (code, name, "", 0)
-    assert fault.fix == (name, "", "picture train", "")
+    assert (fault.code, fault.file, fault.place, fault.row) == (code, name, "", 0)
+    assert fault.fix == (name, "", "picture", "")
     assert survey.usable.tolist() == [False]
     assert survey.sizes.tolist() == [[0, 0]]
     assert not len(survey.boxes)
@@ -168,5 +168,5 @@ def test_a_picture_in_a_record(source):
     survey = take_survey(source, processes=1)
     (fault,) = survey.faults
     assert (fault.code, fault.where) == ("picture-truncated", "a.record: record 7")
-    assert fault.fix == ("a.record", "record 7", "picture train", "")
+    assert fault.fix == ("a.record", "record 7", "picture", "")
     assert survey.files == ["a.record: record 7"]

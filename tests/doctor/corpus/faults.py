@@ -217,7 +217,6 @@ _PIXELS = ("voc", "csv", "coco")
 _SIZED = (*_PIXELS, "labelme")  # say the size of a picture
 _NO_BOXES = ("pictures-without-boxes",)
 _RARE = ("class-rare",)  # two classes lose boxes to the third
-_KNOWN = ("voc", "yolo", "labelme")  # have an annotation file for each picture
 
 BROKEN = (
     Broken("picture-empty", "zero bytes", _content(lambda _: b""), _ALL),
@@ -231,7 +230,8 @@ BROKEN = (
     Broken("picture-channels", "transparent", _content(_with_alpha), ("voc", "yolo"), also=("picture-misnamed",)),
     Broken("picture-size-differs", "annotated 100 x 64", _attributes(size=(100, 64)), _SIZED),
     Broken("picture-missing", "no file", _attributes(has_file=False), _ALL),
-    Broken("annotation-missing", "no annotation", _attributes(has_annotation=False), _KNOWN, left=_NO_BOXES),
+    Broken("annotation-missing", "no label file", _attributes(has_annotation=False), ("yolo",), left=_NO_BOXES),
+    Broken("picture-left-out", "no annotation", _attributes(has_annotation=False), ("voc", "labelme", "csv")),
     Broken("box-not-finite", "nan", _box(lambda b: b._replace(xmax=float("nan"))), ("voc", "yolo", "csv")),
     Broken("box-inverted", "xmin, xmax exchanged", _box(_inverted), ("voc", "csv", "coco", "yolo")),
     Broken("box-zero-area", "no width", _box(lambda b: b._replace(xmax=b.xmin)), _ALL),

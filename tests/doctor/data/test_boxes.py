@@ -14,7 +14,8 @@ from efficientdet.doctor.data.box_origin import check_box_origin, without_explai
 from efficientdet.doctor.data.box_sizes import anchor_table, check_box_sizes, size_histogram
 from efficientdet.doctor.data.limits import InputLimits
 from efficientdet.doctor.findings import Severity
-from tests.doctor.data.surveys import Shot, seen, subject_of, survey_of
+from tests.doctor.data.surveys import seen, subject_of
+from tests.surveys import Shot, survey_of
 
 # Two anchors side by side, the halves of an input of 128 x 128.
 _ANCHORS = np.array([[0, 0, 1, 0.5], [0, 0.5, 1, 1]], np.float32)
@@ -51,7 +52,7 @@ def test_more_boxes_than_training_takes():
 def test_pictures_without_boxes():
     survey = survey_of([Shot(_boxes(1)), Shot(), Shot()])
     found = seen(check_box_counts, subject_of(survey))[faults.PICTURES_WITHOUT_BOXES]
-    assert [fault.entry for fault in found.faults] == [1, 2]
+    assert [fault.row for fault in found.faults] == [1, 2]
     survey.usable[2] = False  # nobody expects boxes there
     assert seen(check_box_counts, subject_of(survey))[faults.PICTURES_WITHOUT_BOXES].number == 1
 
@@ -60,7 +61,7 @@ def test_far_fewer_boxes_than_usual():
     counts = [12, 14, 16, 13, 15, 11, 17] * 10 + [3, 1]
     found = seen(check_box_counts, subject_of(survey_of([Shot(_boxes(count)) for count in counts])))
     few = found[faults.PICTURE_FEW_BOXES]
-    assert [(fault.entry, fault.detail) for fault in few.faults] == [
+    assert [(fault.row, fault.detail) for fault in few.faults] == [
         (71, "1 box; half of all have 14"), (70, "3 boxes; half of all have 14"),
     ]  # fmt: skip
 
@@ -80,14 +81,14 @@ def test_objects_that_fall_anywhere_are_not_few(mean):
     few = [seen_of_set[faults.PICTURE_FEW_BOXES] for seen_of_set in found if faults.PICTURE_FEW_BOXES in seen_of_set]
     # Below three standard deviations lie 1.3 of 1,000 pictures; rather more, as those are estimated from 60.
     assert sum(observation.number for observation in few) <= 6
-    assert all(observation.severity == Severity.NOTE for observation in few)
+    assert all(observation.severity is None for observation in few)
 
 
 def test_a_class_that_nearly_all_pictures_show():
     shots = [Shot(_boxes(2) + _boxes(1, "dog"))] * 57 + [Shot(_boxes(2)), Shot(_boxes(1, "dog"))]
     found = seen(check_box_counts, subject_of(survey_of(shots)))[faults.PICTURE_LACKS_CLASS]
-    assert [(fault.entry, fault.detail) for fault in found.faults] == [
-        (58, "no box of 'cat', which 58 of 59 pictures show"), (57, "no box of 'dog', which 58 of 59 pictures show"),
+    assert [(fault.row, fault.detail) for fault in found.faults] == [
+        (58, "no box of 'cat', which 58 of 59 images show"), (57, "no box of 'dog', which 58 of 59 images show"),
     ]  # fmt: skip
     assert seen(check_box_counts, subject_of(survey_of(shots[20:]))) == {}  # too few to speak of all
 
@@ -106,7 +107,7 @@ def test_tiny_boxes():
 
 
 def test_sizes_mean_nothing_in_the_wrong_frame():
-    found = [Fault(faults.BOX_NORMALISED, "p000.xml", "object 0", "", entry=0)]
+    found = [Fault(faults.BOX_NORMALISED, "p000.xml", "object 0", "", row=0)]
     survey = survey_of([Shot([("cat", 0, 0, 0.3, 0.4)]), Shot([("cat", 0, 0, 60, 45)])], faults=found)
     assert seen(check_box_sizes, subject_of(survey, limits=_limits())) == {}
 
@@ -135,7 +136,7 @@ def _from_one(number: int, *, beyond: bool = True) -> tuple[Shot, list[Fault]]:
     """A picture of 64 x 96 with a box from one corner, and one that ends in the other."""
     raw = [("cat", 1, 1, 21, 31), ("cat", 31, 41, 65 if beyond else 64, 97 if beyond else 96)]
     clipped = [raw[0], ("cat", 31, 41, 64, 96)]
-    fault = Fault(faults.BOX_CLIPPED, f"p{number:03d}.xml", "object 1", "beyond", entry=number)
+    fault = Fault(faults.BOX_CLIPPED, f"p{number:03d}.xml", "object 1", "beyond", row=number)
     return Shot(clipped, raw=raw), [fault] if beyond else []
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.faults import Fix
-from efficientdet.doctor.data.class_ids import check_class_ids
-from efficientdet.doctor.data.class_names import check_class_names, spellings_of
+from efficientdet.doctor.data.class_names import check_class_ids, check_class_names, spellings_of
 from efficientdet.doctor.data.class_shares import check_class_shares
+from efficientdet.doctor.data.observation import finding_of
 from efficientdet.doctor.findings import Severity
-from tests.doctor.data.surveys import Shot, seen, subject_of, survey_of
+from tests.doctor.data.surveys import seen, subject_of
+from tests.surveys import Shot, survey_of
 
 
 def _named(counts: dict[str, int], **options):
@@ -58,7 +59,7 @@ def test_the_label_map_has_the_last_word():
     assert [fault.fix for fault in found[faults.CLASS_TYPO].faults] == [Fix("*", "", "class Car", "class car")]
     (unknown,) = found[faults.CLASS_UNKNOWN].faults
     assert unknown.detail == "class 'dog' (1 box) is not in labels.pbtxt"
-    assert found[faults.CLASS_UNKNOWN].severity == Severity.ERROR
+    assert finding_of(found[faults.CLASS_UNKNOWN], in_place=True).severity == Severity.ERROR
     assert seen(check_class_names, subject_of(_named({"Car": 3, "car": 2}), label_map=["car", "Car"])) == {}
 
 
@@ -68,7 +69,7 @@ def test_ids_counted_from_1_in_yolo():
     assert [(fault.fix.before, fault.fix.after) for fault in found.faults] == [
         ("class dog", "class cat"), ("class bird", "class dog"), ("class 3", "class bird"),
     ]  # fmt: skip
-    assert found.severity == Severity.ERROR
+    assert finding_of(found, in_place=False).severity == Severity.ERROR
     assert seen(check_class_names, subject_of(survey)) == {}
 
 
@@ -94,14 +95,14 @@ def test_a_class_missing_in_evaluation():
     found = seen(check_class_shares, subject)[faults.CLASS_EMPTY_IN_SPLIT]
     assert found.severity == Severity.WARNING
     (fault,) = found.faults
-    assert fault.detail == "no box of 'dog' in 'val', 9 pictures elsewhere"
-    assert fault.fix == Fix("p000.jpg", "", "picture train", "picture val")
+    assert fault.detail == "no box of 'dog' in 'val', 9 images elsewhere"
+    assert fault.fix == Fix("p000.jpg", "", "picture", "picture val")
 
 
 def test_a_class_missing_in_evaluation_by_chance():
     subject = subject_of(_split({"train": ["cat dog"] * 3 + ["cat"] * 6, "val": ["cat"] * 6}))
     found = seen(check_class_shares, subject)[faults.CLASS_EMPTY_IN_SPLIT]
-    assert found.severity == Severity.NOTE
+    assert found.severity is None  # as its text says: a note
     assert found.faults[0].fix is None
 
 
@@ -109,7 +110,7 @@ def test_a_class_missing_in_training_moves_a_picture_that_can_be_spared():
     pictures = {"train": ["cat"] * 4, "val": ["cat dog owl", "dog emu", "emu dog", "cat"]}
     found = seen(check_class_shares, subject_of(_split(pictures)))[faults.CLASS_EMPTY_IN_SPLIT]
     fixes = {fault.detail.split("'")[1]: fault.fix for fault in found.faults}
-    move = Fix("p005.jpg", "", "picture val", "picture train")
+    move = Fix("p005.jpg", "", "picture", "picture train")
     assert fixes == {"dog": move, "emu": move, "owl": None}  # of owls there is but one
     assert found.severity == Severity.WARNING
 

@@ -17,6 +17,7 @@ from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.data.record_encoding import RecordBox, encode_example, frame_record
 from efficientdet.doctor.data import check_data
 from efficientdet.doctor.findings import Part, Severity
+from efficientdet.doctor.recipe import check_recipe
 
 _CONFIG = Path(__file__).resolve().parents[3] / "pipelines" / "efficientdet_lite0_bccd.config"
 _BOX = RecordBox("cat", 1, 0.1, 0.1, 0.6, 0.5, area=1.0)
@@ -64,7 +65,7 @@ def folder(tmp_path: Path) -> Path:
 def test_nothing_is_wrong(folder):
     part, codes = _check(_config(folder))
     assert codes == {}
-    assert part.verdict.startswith("12 pictures in 2 splits with 24 boxes of 2 classes. They look fine")
+    assert part.verdict.startswith("12 images in 2 splits with 24 boxes of 2 classes. They look fine")
     assert [row[:3] for row in part.tables[0].rows] == [("train", 8, 8), ("eval", 4, 4)]
 
 
@@ -83,7 +84,7 @@ def test_what_stops_a_training(folder):
 
 def test_evaluation_on_what_was_trained(folder):
     part, codes = _check(_config(folder, val="train.record"))
-    assert codes == {faults.FILES_OVERLAP: Severity.ERROR}
+    assert codes == {"files-overlap": Severity.ERROR}
     assert part.findings[0].cases[0].where.startswith(f"{folder}/my.config:")
 
 
@@ -95,9 +96,9 @@ def test_the_same_records_in_other_files(folder):
 
 def test_files_that_are_not_there(folder):
     part, codes = _check(_config(folder, train="train-00000-of-00004", val="none.record"))
-    assert codes == {faults.FILES_MISSING: Severity.ERROR, faults.SHARDS_MISSING: Severity.ERROR}
+    assert codes == {"files-missing": Severity.ERROR, "shards-missing": Severity.WARNING}
     assert part.verdict.startswith("There is nothing to train on")
-    missing = next(finding for finding in part.findings if finding.code == faults.FILES_MISSING)
+    missing = next(finding for finding in part.findings if finding.code == "files-missing")
     assert missing.count == 2
 
 
@@ -105,5 +106,35 @@ def test_no_label_map(folder):
     config = _config(folder)
     (folder / "labels.pbtxt").unlink()
     part, codes = _check(config)
-    assert codes == {faults.FILES_MISSING: Severity.ERROR}
+    assert codes == {"files-missing": Severity.ERROR}
     assert "labels.pbtxt" in part.findings[0].cases[0].detail
+
+
+def test_a_config_without_readers(folder):
+    (folder / "my.config").write_text(_CONFIG.read_text().partition("train_input_reader {")[0])
+    part, codes = _check(load_config(folder / "my.config"))
+    assert codes == {"no-readers": Severity.ERROR}
+    assert part.verdict.startswith("There is nothing to train on")
+
+
+def test_files_without_a_record_are_said_once(folder):
+    _write(folder / "train.record", [])
+    _write(folder / "val.record", [])
+    _, codes = _check(_config(folder))
+    assert codes == {"no-images": Severity.ERROR}
+
+
+def test_the_recipe_knows_how_many_images_there_are(folder):
+    rows = {row[0]: row[2] for row in check_recipe(_config(folder)).tables[0].rows}
+    assert rows["training images"] == 8
+    assert rows["epochs"] == 1500.0  # 1,500 steps of 8
+
+
+def test_both_checks_name_the_same_places(folder):
+    config = _config(folder, train="train-00000-of-00004", val="none.record")
+    codes = ("files-missing", "shards-missing")
+    data, recipe = (
+        [(finding.code, finding.cases[0], finding.title) for finding in part.findings if finding.code in codes]
+        for part in (check_data(config, processes=1), check_recipe(config))
+    )
+    assert sorted(data) == sorted(recipe)

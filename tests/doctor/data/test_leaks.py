@@ -8,14 +8,15 @@ import numpy as np
 from efficientdet.data import faults
 from efficientdet.data.faults import Fix
 from efficientdet.doctor.data.leaks import check_leaks, check_overlap
-from tests.doctor.data.surveys import Shot, seen, subject_of, survey_of
+from tests.doctor.data.surveys import seen, subject_of
+from tests.surveys import Shot, survey_of
 
 _LOOK = np.arange(0, 256, 4).astype(np.uint8)
 _CAT, _DOG = [("cat", 8, 8, 24, 24)], [("dog", 8, 8, 24, 24)]
 
 
-def _drop(name: str, split: str) -> Fix:
-    return Fix(name, "", f"picture {split}", "")
+def _drop(name: str, split: str | None = None) -> Fix:
+    return Fix(name, "", f"picture {split}" if split else "picture", "")
 
 
 def test_nothing_is_there_twice():
@@ -29,7 +30,7 @@ def test_one_file_in_training_and_in_evaluation():
     found = seen(check_leaks, subject_of(survey_of(shots)))
     assert list(found) == [faults.LEAK_IDENTICAL]
     (fault,) = found[faults.LEAK_IDENTICAL].faults
-    assert (fault.where, fault.fix) == ("p002.jpg", _drop("p000.jpg", "train"))
+    assert (fault.where, fault.fix) == ("p002.jpg", _drop("p000.jpg"))
     assert fault.detail == "in 'val'; is the same file as p000.jpg in 'train'"
     assert (found[faults.LEAK_IDENTICAL].number, found[faults.LEAK_IDENTICAL].of) == (1, 2)
 
@@ -39,8 +40,8 @@ def test_every_copy_in_training_is_dropped():
     found = seen(check_leaks, subject_of(survey_of(shots)))
     leaks = {fault.fix for fault in found[faults.LEAK_IDENTICAL].faults}
     # Of val and test the later one stays.
-    assert leaks == {_drop("p000.jpg", "train"), _drop("p001.jpg", "train"), _drop("p002.jpg", "val")}
-    assert found[faults.PICTURES_IDENTICAL].faults[0].fix == _drop("p001.jpg", "train")
+    assert leaks == {_drop("p000.jpg"), _drop("p001.jpg"), _drop("p002.jpg")}
+    assert found[faults.PICTURES_IDENTICAL].faults[0].fix == _drop("p001.jpg")
 
 
 def test_a_picture_that_both_splits_list():
@@ -56,8 +57,8 @@ def test_identical_in_a_split():
     shots = [Shot(_CAT, content=1), Shot(_DOG, content=1), Shot(_CAT, content=1)]
     found = seen(check_leaks, subject_of(survey_of(shots)))[faults.PICTURES_IDENTICAL]
     assert [(fault.where, fault.detail, fault.fix) for fault in found.faults] == [
-        ("p001.jpg", "is the same file as p000.jpg, with other boxes", _drop("p001.jpg", "train")),
-        ("p002.jpg", "is the same file as p000.jpg", _drop("p002.jpg", "train")),
+        ("p001.jpg", "is the same file as p000.jpg, with other boxes", _drop("p001.jpg")),
+        ("p002.jpg", "is the same file as p000.jpg", _drop("p002.jpg")),
     ]
 
 
@@ -69,13 +70,13 @@ def test_look_alikes():
     survey = survey_of(shots)
     survey.hashes[:] = survey.hashes[0]
     found = seen(check_leaks, subject_of(survey))[faults.PICTURES_ALIKE]
-    assert {fault.entry: fault.fix for fault in found.faults} == {1: _drop("p001.jpg", "train"), 2: None}
+    assert {fault.row: fault.fix for fault in found.faults} == {1: _drop("p001.jpg"), 2: None}
     shots[1] = shots[1]._replace(split="val")
     survey = survey_of(shots)
     survey.hashes[:] = survey.hashes[0]
     found = seen(check_leaks, subject_of(survey))
     assert {fault.fix for fault in found[faults.LEAK_ALIKE].faults} == {
-        _drop("p000.jpg", "train"), _drop("p002.jpg", "train"),
+        _drop("p000.jpg"), _drop("p002.jpg"),
     }  # fmt: skip
     assert found[faults.LEAK_ALIKE].number == 1  # one picture of evaluation
 
@@ -84,4 +85,4 @@ def test_records_are_named_by_file_and_place():
     shots = [Shot(content=1, name="train.record: record 4"), Shot(split="val", content=1, name="val.record: record 0")]
     (fault,) = seen(check_leaks, subject_of(survey_of(shots)))[faults.LEAK_IDENTICAL].faults
     assert (fault.file, fault.place) == ("val.record", "record 0")
-    assert fault.fix == Fix("train.record", "record 4", "picture train", "")
+    assert fault.fix == Fix("train.record", "record 4", "picture", "")

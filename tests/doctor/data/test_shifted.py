@@ -8,7 +8,8 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.doctor.data.shifted import check_shift
-from tests.doctor.data.surveys import Shot, seen, subject_of, survey_of
+from tests.doctor.data.surveys import seen, subject_of
+from tests.surveys import Shot, survey_of
 
 
 def _frames(number: int, *, late: int = 0, names: str = "frame{:03d}.jpg", seed: int = 0) -> list[Shot]:
@@ -29,7 +30,7 @@ def _frames(number: int, *, late: int = 0, names: str = "frame{:03d}.jpg", seed:
 def test_a_sequence_that_is_off_by_one(late, neighbour, number):
     found = seen(check_shift, subject_of(survey_of(_frames(number, late=late))))[faults.ANNOTATIONS_SHIFTED]
     assert found.number >= number - 2  # at the end there is no neighbour
-    assert f"fit the picture {neighbour} it" in found.faults[0].detail
+    assert f"fit the image {neighbour} it" in found.faults[0].detail
 
 
 @pytest.mark.parametrize(

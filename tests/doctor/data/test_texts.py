@@ -7,13 +7,13 @@ import pytest
 
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
+from efficientdet.doctor.cost import DATA, USELESS, price
 from efficientdet.doctor.data.observation import (
     MAX_CASES,
     Observation,
     Totals,
     finding_of,
     observe_faults,
-    percent,
 )
 from efficientdet.doctor.data.texts import TEXTS
 from efficientdet.doctor.findings import Severity
@@ -29,7 +29,9 @@ def test_no_code_lacks_a_text():
 def test_texts_are_sentences(code):
     text = TEXTS[code]
     assert text.what[0].islower()
-    assert text.unit in ("picture", "box", "class", "file", "record")
+    assert 1 <= text.weight <= 3
+    assert "picture" not in text.what + text.why + text.remedy  # a report calls them images
+    assert text.unit in ("image", "evaluation image", "box", "class", "file", "record")
     for sentence in (text.why, text.remedy):
         assert sentence[0].isupper()
         assert sentence.endswith(".")
@@ -38,18 +40,10 @@ def test_texts_are_sentences(code):
         assert severities == sorted(severities)  # more of it is never better
 
 
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "0 %"), (0.00041, "0.041 %"), (0.037, "3.7 %"), (0.0996, "10 %"), (0.5, "50 %"), (1.0, "100 %")],
-)
-def test_percent(share, text):
-    assert percent(share) == text
-
-
 def test_title_count_and_cases():
     cases = [Fault(faults.BOX_INVERTED, f"{i}.xml", "object 3", "xmin 5 is above xmax 4") for i in range(300)]
     finding = finding_of(Observation(faults.BOX_INVERTED, cases, 1000, 8000), in_place=False)
-    assert finding.title == "boxes with exchanged corners: 1,000 of 8,000 boxes (12 %)"
+    assert finding.title == "1,000 of 8,000 boxes have exchanged corners"
     assert (finding.count, len(finding.cases)) == (1000, MAX_CASES)
     assert finding.cases[0].where == "0.xml: object 3"
     assert finding.severity == Severity.WARNING
@@ -66,3 +60,29 @@ def test_a_check_may_know_better_than_the_share():
     mild = Observation(faults.CLASS_EMPTY_IN_SPLIT, [], 1, 90)
     assert finding_of(mild, False).severity == Severity.NOTE
     assert finding_of(mild._replace(severity=Severity.WARNING), False).severity == Severity.WARNING
+    costly = Observation(faults.PICTURE_MISSING, [], 9, 10)
+    assert finding_of(costly, False).severity == Severity.ERROR
+    assert finding_of(costly._replace(severity=Severity.NOTE), False).severity == Severity.NOTE
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [
+        (faults.PICTURE_FEW_BOXES, "1 of 9 images has suspiciously few boxes, up to 3"),
+        (faults.CLASS_UNUSED, "1 of 9 classes has no box, up to 3"),
+        (faults.PICTURE_TRUNCATED, "1 of 9 images ends too early, up to 3"),
+        (faults.LEAK_IDENTICAL, "1 of 9 evaluation images is in training too, up to 3"),
+    ],
+)
+def test_one_is_singular(code, title):
+    assert finding_of(Observation(code, [], 1, 9, figures="up to 3"), False).title == title
+
+
+def test_what_is_spoilt_costs_as_what_is_not_read():
+    def cost(code, number):
+        return finding_of(Observation(code, [], number, 100), False).cost
+
+    assert cost(faults.PICTURE_MISSING, 50) == pytest.approx(3)  # half of the data
+    assert cost(faults.PICTURE_MISSING, 99) == pytest.approx(price(DATA, 1 / 100))  # as one shard of a hundred
+    assert cost(faults.PICTURE_UNREADABLE, 50) == pytest.approx(6)  # weighs twice
+    assert cost(faults.PICTURE_MISSING, 100) == cost(faults.LEAK_IDENTICAL, 100) == USELESS

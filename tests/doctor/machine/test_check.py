@@ -70,7 +70,7 @@ def test_a_batch_that_fits_and_the_largest_one(tmp_path: Path) -> None:
     assert runs.tasks == [("run", 8), ("memory", 8), ("memory", 4), ("memory", 17)]
     assert part.findings == ()
     assert ("largest batch that fits", 17, "tried") in part.tables[-1].rows
-    assert _space(part)["largest picture"] == "30 x 20"
+    assert _space(part)["largest image"] == "30 x 20"
 
 
 def test_what_fits_is_an_estimate_where_it_was_not_to_be_had(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_one_does(tmp_path: Path) -> N
 
 def test_nothing_fits(tmp_path: Path) -> None:
     part = check_machine(_config(tmp_path), run=_Machine(largest=0))
-    assert "not even one picture" in part.findings[0].remedy
+    assert "not even one image" in part.findings[0].remedy
 
 
 def test_the_budget_is_in_hours(tmp_path: Path) -> None:

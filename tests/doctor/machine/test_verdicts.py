@@ -27,8 +27,8 @@ def test_a_run_over_its_budget_says_how_many_steps_fit() -> None:
     # 60 s: 15 of start, evaluations at 40 and at the end 8, checkpoints at 50 and at the end 4; 33 s are 66 steps.
     assert "num_steps: 67" in finding.remedy
     assert "total_steps: 67" in finding.remedy
-    # 31 s are over; 50 - 21 = 29 s for 100 steps of 8 pictures.
-    assert "27.6 pictures/s" in finding.remedy
+    # 31 s are over; 50 - 21 = 29 s for 100 steps of 8 images.
+    assert "27.6 images/s" in finding.remedy
 
 
 def test_a_batch_that_does_not_fit() -> None:
@@ -45,7 +45,7 @@ def test_a_batch_that_does_not_fit() -> None:
 
 def test_nothing_fits_at_all() -> None:
     finding = _findings(MEASURED._replace(run=None, memory=(), line=None, largest_batch=0))[verdicts.MEMORY_SHORT]
-    assert "not even one picture" in finding.remedy
+    assert "not even one image" in finding.remedy
 
 
 def test_the_largest_pictures_decide_though_the_run_began_well() -> None:
@@ -81,7 +81,7 @@ def test_a_starved_network_waits() -> None:
     waiting = STEPS._replace(seconds=(1.0, 1.0), waited=(0.5, 0.5), reading=1.0)
     finding = _findings(MEASURED._replace(run=RUN._replace(steps=waiting)))[verdicts.INPUT_STARVED]
     assert finding.severity is Severity.WARNING
-    assert finding.title == "reading costs 50% of the time of a step: 8 pictures/s are read, 16 computed on"
+    assert finding.title == "reading costs 50 % of the time of a step: 8 images/s are read, 16 computed on"
     assert "waits" in finding.why
 
 
@@ -93,7 +93,7 @@ def test_reading_on_the_cores_that_compute_is_told_apart_from_waiting() -> None:
 def test_evaluations_that_take_most_of_the_time() -> None:
     run = RUN._replace(evaluation=EvaluationFigures(0.0, 0.0, 4.0))
     finding = _findings(MEASURED._replace(run=run))[verdicts.EVALUATIONS_LONG]
-    assert finding.title.startswith("3 evaluations take 1 min, 46%")
+    assert finding.title.startswith("3 evaluations take 1 min, 46 %")
     assert finding.why == "One takes 20.0 s, as long as 40 steps."
     assert "interval_steps: 160" in finding.remedy
 
@@ -121,7 +121,7 @@ def test_the_advice_can_be_laid_over_the_config() -> None:
 
 def test_the_verdict_has_the_time_the_speed_and_the_memory() -> None:
     assert verdict_of(bccd_config(), MEASURED, None) == (
-        "The run takes 1 min 21 s: 101 steps of 8 pictures at 16.0 pictures/s on the CPU, 3 evaluations. Its pace is "
+        "The run takes 1 min 21 s: 101 steps of 8 images at 16.0 images/s on the CPU, 3 evaluations. Its pace is "
         "set by computing. It needs 4.01 GB of 20.00 GB memory."
     )
     assert ", within the 1 h given:" in verdict_of(bccd_config(), MEASURED, 1.0)
@@ -132,7 +132,7 @@ def test_the_verdict_has_the_time_the_speed_and_the_memory() -> None:
 def test_the_tables_hold_the_figures() -> None:
     time, speed, space = tables_of(bccd_config(), MEASURED)
     assert time.rows[-1] == ("the run", 1, 81.0, "1 min 21 s", "100%")
-    assert ("training", 16.0, "pictures/s") in speed.rows
+    assert ("training", 16.0, "images/s") in speed.rows
     assert ("largest batch that fits", 36, "estimate, from a line through the measured ones") in space.rows
     assert ("disk for 2 checkpoints", 2.0, "GB") in space.rows
     assert len(tables_of(bccd_config(), MEASURED._replace(run=None))) == 1

@@ -53,10 +53,7 @@ def test_who_still_learns_when_the_steps_are_over_needs_more_of_them() -> None:
 def test_what_was_learnt_is_no_finding() -> None:
     assert failure_finding("learnt", _course(), 0.9, _BOXES, ()) is None
     text = verdict_of("learnt", _course(score=0.95), 8, 205)
-    assert (
-        text
-        == "8 of 205 training pictures were learnt by heart: AP50 0.95 on the same pictures after 200 steps, 1 min."
-    )
+    assert text == "8 of 205 training images were learnt by heart: AP50 0.95 on the same images after 200 steps, 1 min."
 
 
 @pytest.mark.parametrize(
@@ -71,7 +68,7 @@ def test_what_was_learnt_is_no_finding() -> None:
 )
 def test_every_failure_has_its_words(outcome: str, code: str, severity: Severity, words: str) -> None:
     boxes = Counter({FOUND: 2, WRONG_CLASS: 6, MISPLACED: 1, MISSED: 1})
-    cases = (Case("picture 'a'", "3 wrong"), Case("picture 'b'", "1 wrong"))
+    cases = (Case("image 'a'", "3 wrong"), Case("image 'b'", "1 wrong"))
     finding = failure_finding(outcome, _course(), 0.9, boxes, cases)  # type: ignore[arg-type]
     assert finding is not None
     assert (finding.code, finding.severity, finding.count, finding.cases) == (code, severity, 2, cases)
@@ -98,8 +95,8 @@ def test_what_helps_in_no_other_picture_is_worth_a_note(others: float, is_noted:
 
 def test_a_case_counts_the_boxes_of_a_picture() -> None:
     case = case_of("17", [FOUND, MISSED, MISSED, "", WRONG_CLASS])
-    assert case == Case("picture '17'", "4 boxes: 1 wrong class, 2 missed, 1 found")
-    assert case_of("17", [""]) == Case("picture '17'", "0 boxes: none counts")
+    assert case == Case("image '17'", "4 boxes: 1 wrong class, 2 missed, 1 found")
+    assert case_of("17", [""]) == Case("image '17'", "0 boxes: none counts")
 
 
 def test_learning_has_settled_where_neither_score_nor_loss_gets_better() -> None:

@@ -63,7 +63,7 @@ REPLAYS = (
         "D3 on COCO on one RTX 3090; .08 gave NaN. AP 14 instead of 45.4",
         "../shared/configs/d3_14_percent.config",
         "",
-        ("shards-read", "images-processed", "rate-high", "batch-norm-batch", "eval-shards-read"),
+        ("shards-missing", "images-processed", "rate-high", "batch-norm-batch", "eval-shards-missing"),
     ),
     Replay(
         "tensorflow/models#9151",

@@ -23,11 +23,11 @@ def test_the_14_percent_case(shared: Path) -> None:
     warnings = [finding for finding in part.findings if finding.severity >= Severity.WARNING]
     assert [finding.severity for finding in warnings] == [Severity.ERROR] * 2 + [Severity.WARNING] * 3
     assert [(finding.code, finding.title) for finding in warnings] == [
-        ("shards-read", "1 of 100 shards of the training data is read"),
+        ("shards-missing", "1 of 100 shards of the training data is read"),
         ("images-processed", "3 % of the published images are processed"),
         ("rate-high", "rate 0.01 at batch 2 is 8x the linear rule"),
         ("batch-norm-batch", "batch 2: batch normalisation sees 2 images at a time"),
-        ("eval-shards-read", "1 of 50 shards of the evaluation data is read"),
+        ("eval-shards-missing", "1 of 50 shards of the evaluation data is read"),
     ]
     assert [int(finding.cases[0].where.rpartition(":")[2]) for finding in warnings] == [174, 141, 157, 136, 189]
     assert exit_code([part]) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from efficientdet.config import parse_config
 from efficientdet.data.label_map import Label, write_label_map
+from efficientdet.data.record_encoding import frame_record
 from efficientdet.doctor.findings import Severity, exit_code
 from efficientdet.doctor.recipe import check_recipe
 from tests.doctor.recipe.overlays import BCCD, D0, JITTER, PIPELINES, check, found, reader, ssd, train
@@ -107,7 +108,7 @@ def test_label_maps_that_differ_or_cannot_be_read(tmp_path: Path) -> None:
 
 def test_small_evaluation_sets_are_uncertain(tmp_path: Path) -> None:
     record = tmp_path / "val.record"
-    record.write_bytes(((4).to_bytes(8, "little") + bytes(12)) * 25)
+    record.write_bytes(b"".join(frame_record(b"abcd")) * 25)
     part = check(BCCD, f"eval_input_reader {{ tf_record_input_reader {{ input_path: '{record}' }} }}")
     assert found(part, "eval-size").title == "AP of 25 images is uncertain by 4.8 points at least"
     assert found(part, "eval-size").severity == Severity.NOTE

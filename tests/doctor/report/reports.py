@@ -12,7 +12,7 @@ EVIL = "<script>alert('x')</script>"
 
 SHARDS = Finding(
     "recipe",
-    "shards-read",
+    "shards-missing",
     Severity.ERROR,
     "1 of 100 shards is read",
     "The network sees 1 % of the pictures.",

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from efficientdet.doctor.report.plain_text import amount, counted, shortened, untold, visible
+from efficientdet.doctor.quantities import Factor
+from efficientdet.doctor.report.plain_text import amount, counted, shortened, visible
 
 
 @pytest.mark.parametrize(
@@ -48,15 +49,10 @@ def test_counts_have_their_nouns() -> None:
         (float("nan"), "nan"),
         (float("inf"), "inf"),
         (True, "yes"),
+        (Factor(1 / 64), "1/64"),
+        (Factor(2), "2x"),
         ("text", "text"),
     ],
 )
 def test_amounts_are_written_for_people(value: str | float, shown: str) -> None:
     assert amount(value) == shown
-
-
-def test_a_case_does_not_repeat_its_title() -> None:
-    assert untold("batch_size: batch 2 is small", "batch 2 is small") == "batch_size"
-    assert untold("batch 2 is small", "batch 2 is small") == ""
-    assert untold("value 7: too small", "batch 2 is small") == "value 7: too small"
-    assert untold("value 7", "") == "value 7"

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from efficientdet.doctor.findings import Finding, Part, Severity, Table
+from efficientdet.doctor.findings import Case, Finding, Part, Severity, Table
 from efficientdet.doctor.report.terminal import Style, style_of, summary
 from tests.doctor.report.reports import data_part, many_findings, recipe_part
 
@@ -45,6 +45,13 @@ def test_the_worst_comes_first_with_all_it_has() -> None:
         "",
         "1 error, 1 warning, 1 note",
     ]
+
+
+def test_a_note_names_its_first_case() -> None:
+    cases = (Case("a/my.config:7", "/DATASETS/a"), Case("a/my.config:9", "/DATASETS/b"))
+    note = Finding("recipe", "x", Severity.NOTE, "2 paths lead nowhere", "", "", 2, cases)
+    (line, *_) = summary([Part("recipe", "Fine.", (note,))], WIDE)
+    assert line == "NOTE     recipe   2 paths lead nowhere (my.config:7: /DATASETS/a, ...)"
 
 
 def test_of_many_findings_the_least_are_counted() -> None:

@@ -16,9 +16,9 @@ from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats.coco_columns import CocoColumns, read_columns
-from efficientdet.data.importers.listing import FaultLog, FileTree, join
+from efficientdet.data.importers.listing import FaultLog, FileTree, folder_of, join
 from efficientdet.data.importers.picture_index import FileIndex, parts_of, picture_index
-from efficientdet.data.importers.split_names import in_order, name_splits, report_overlap, split_of, split_of_path
+from efficientdet.data.importers.split_names import in_order, name_splits, split_of, split_of_path
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 
@@ -68,8 +68,6 @@ class CocoSource:
         if not self._pictures:
             raise DataError(f"{path}: none of its {listed} pictures is in {self.image_root}")
         self.splits: Mapping[str, Sequence[int]] = in_order(splits)
-        of_split = dict(zip(splits, self._files, strict=True))
-        report_overlap(splits, self._pictures.__getitem__, of_split.__getitem__, log)
         self.faults: Sequence[Fault] = log.finish()
 
     def read(self, entry: int) -> AnnotatedImage:
@@ -147,7 +145,7 @@ def _agree(columns: Sequence[CocoColumns], files: Sequence[str]) -> tuple[Label,
 def _find_pictures(columns: CocoColumns, file: str, index: FileIndex, log: FaultLog) -> list[str]:
     """The picture of each row; "" where there is none."""
     folder = _folder_of(columns.file_names, file, index)
-    near = folder or file.rpartition("/")[0]
+    near = folder or folder_of(file)
     pictures = []
     for name, ordinal in zip(columns.file_names, columns.image_ordinals.tolist(), strict=True):
         path = join(folder, "/".join(parts_of(name))) if folder is not None else ""

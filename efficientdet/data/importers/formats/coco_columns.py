@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from efficientdet.data import faults
-from efficientdet.data.importers.json_items import walk_json
+from efficientdet.data.importers.json_items import number_of, side_of, walk_json
 from efficientdet.data.importers.listing import FaultLog
 from efficientdet.data.importers.text_files import whole_text
 from efficientdet.errors import DataError
@@ -22,7 +22,6 @@ from efficientdet.errors import DataError
 _SECTIONS = ("images", "annotations", "categories")
 _MOST_IDS = 5_000_000  # the largest public data sets have two
 _MOST_CATEGORIES = 100_000
-_LARGEST_SIDE = 2**31 - 1
 
 
 class CocoColumns(NamedTuple):
@@ -133,7 +132,7 @@ class _Reader:
         self._file_names.append(whole_text(name))
         self._source_ids.append(whole_text(str(id_)))
         self._image_ordinals.append(index)
-        self._sizes.extend(map(_side, (item.get("height"), item.get("width"))))
+        self._sizes.extend(map(side_of, (item.get("height"), item.get("width"))))
 
     def take_box(self, index: int, item: dict[str, Any]) -> None:
         id_, category, bbox, area = (item.get(key) for key in ("image_id", "category_id", "bbox", "area"))
@@ -143,12 +142,12 @@ class _Reader:
         if not isinstance(bbox, list) or not bbox:
             self.reject("annotations", index, "it has no bbox", faults.ANNOTATION_ODD)
             return
-        sides = [_float(side) for side in bbox]
+        sides = [number_of(side) for side in bbox]
         if len(sides) != 4 or None in sides:
             self.reject("annotations", index, f"bbox {reprlib.repr(bbox)} is no list of four numbers")
             return
         self._boxes.extend(sides)  # type: ignore[arg-type]  # none of them is None
-        size = _float(area)
+        size = number_of(area)
         self._areas.append(size if size is not None and math.isfinite(size) else math.nan)
         self._is_crowd.append(item.get("iscrowd") in (1, True))
         self._box_images.append(self.images.setdefault(id_, len(self.images)))
@@ -186,18 +185,3 @@ class _Reader:
 
 def _is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _side(value: Any) -> int:
-    """Height or width; 0 where it is none."""
-    number = _float(value)
-    return int(number) if number is not None and 0 < number <= _LARGEST_SIDE else 0
-
-
-def _float(value: Any) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # a whole number beyond all pixels
-        return math.inf if value > 0 else -math.inf

@@ -12,19 +12,18 @@ import numpy as np
 
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
-from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.annotation import LARGEST_SIDE, AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats.csv_columns import Columns, Table
-from efficientdet.data.importers.listing import FaultLog, FileTree, join
+from efficientdet.data.importers.listing import FaultLog, FileTree, folder_of, join
 from efficientdet.data.importers.pairing import report_unannotated
 from efficientdet.data.importers.picture_index import FileIndex, parts_of, picture_index
-from efficientdet.data.importers.split_names import in_order, name_splits, report_overlap, split_of
+from efficientdet.data.importers.split_names import in_order, name_splits, split_of
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
 
 _SIDES = ("ymin", "xmin", "ymax", "xmax")
 _MOST_CLASSES = 100_000
 _MOST_PICTURES = 5_000_000
-_LARGEST_SIDE = 2**31 - 1
 
 
 class CsvSource:
@@ -63,7 +62,6 @@ class CsvSource:
         self.splits: Mapping[str, Sequence[int]] = in_order(splits)
         others = found if tree else [other.name for other in sorted(self.root.glob("*.csv"))]
         self.labels = _class_list(self.root, [file for file in others if file not in tables], log)
-        report_overlap(self.splits, lambda entry: self._rows.pictures[entry][2], lambda split: "", log)
         report_unannotated(pictures, {picture for _, _, picture in self._rows.pictures}, log)
         self.faults: Sequence[Fault] = log.finish()
 
@@ -170,7 +168,7 @@ class _Rows:
         return entry
 
     def _find(self, name: str, file: str, place: str) -> str | None:
-        folder = file.rpartition("/")[0]
+        folder = folder_of(file)
         path = join(folder, "/".join(parts_of(name)))
         picture = path if path in self._index.paths else self._index.find(name, folder)
         if picture is None:
@@ -210,7 +208,7 @@ def _side(cell: str) -> int | None:
         value = float(cell.strip() or 0)
     except ValueError:
         return None
-    return int(value) if 0 < value <= _LARGEST_SIDE else 0
+    return int(value) if 0 < value <= LARGEST_SIDE else 0
 
 
 def _class_list(root: Path, files: Iterable[str], log: FaultLog) -> tuple[Label, ...]:

@@ -8,14 +8,14 @@ import os
 import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, BoxAnnotation
-from efficientdet.data.importers.json_items import Item, walk_json
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
+from efficientdet.data.importers.json_items import Item, number_of, side_of, walk_json
+from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
-from efficientdet.data.importers.split_names import report_overlap, split_by_folder
+from efficientdet.data.importers.split_names import split_by_folder
 from efficientdet.data.importers.text_files import unreadable, whole_text
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
@@ -24,7 +24,6 @@ SUFFIX = ".json"
 
 _MOST_SHAPES = 50_000
 _FEWEST_POINTS = {"rectangle": 2, "polygon": 3, "circle": 2, "mask": 2, "rotation": 4, "oriented_rectangle": 4}
-_LARGEST_SIDE = 2**31 - 1
 
 
 class LabelmeSource(PairedFiles):
@@ -48,8 +47,7 @@ class LabelmeSource(PairedFiles):
         self.root = root
         self.image_root = image_dir or root
         self.labels: tuple[Label, ...] = ()
-        self.splits = split_by_folder(pairs, lambda pair: (_folder(pair.annotation), _folder(pair.picture)))
-        report_overlap(self.splits, lambda pair: pair.picture, lambda split: "", log)
+        self.splits = split_by_folder(pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture)))
         pictures = tree if image_dir is None else FileTree(image_dir, log)
         report_unannotated(pictures, {pair.picture for pair in pairs}, log)
         self.faults = log.finish()
@@ -62,7 +60,7 @@ class LabelmeSource(PairedFiles):
         for key, number, value in _walk(self.root, entry.annotation, ("shapes", *sides)):
             place = f"shapes[{number}]"
             if key in sides:
-                sides[key] = _side(value)
+                sides[key] = side_of(value)
             elif number >= 0:
                 try:
                     boxes.append(_box(value, place))
@@ -105,9 +103,10 @@ def _walk(root: Path, file: str, keys: Sequence[str]) -> Iterator[Item]:
 def _box(shape: Any, place: str) -> BoxAnnotation:
     if not isinstance(shape, dict) or not isinstance(shape.get("label"), str) or not shape["label"].strip():
         raise ValueError("a shape without label")
-    points = shape.get("points")
-    if not isinstance(points, list) or not all(map(_is_point, points)):
-        raise ValueError(f"its points are not pairs of numbers ({reprlib.repr(points)})")
+    stated = shape.get("points")
+    points = [point for point in map(_numbers, stated) if point] if isinstance(stated, list) else []
+    if not isinstance(stated, list) or len(points) < len(stated):
+        raise ValueError(f"its points are not pairs of numbers ({reprlib.repr(stated)})")
     kind = shape.get("shape_type") or "polygon"  # old files do not say
     fewest = _FEWEST_POINTS.get(kind) if isinstance(kind, str) else None
     if fewest is None:
@@ -121,7 +120,7 @@ def _box(shape: Any, place: str) -> BoxAnnotation:
 
 
 def _bounds(points: list[list[float]], is_circle: bool) -> tuple[tuple[float, float], tuple[float, float]]:
-    xs, ys = [_float(point[0]) for point in points], [_float(point[1]) for point in points]
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
     if is_circle:  # its centre and a point on it
         radius = math.hypot(xs[1] - xs[0], ys[1] - ys[0])
         return (xs[0] - radius, ys[0] - radius), (xs[0] + radius, ys[0] + radius)
@@ -130,25 +129,8 @@ def _bounds(points: list[list[float]], is_circle: bool) -> tuple[tuple[float, fl
     return (min(xs), min(ys)), (max(xs), max(ys))
 
 
-def _is_point(point: Any) -> bool:
-    return isinstance(point, list) and len(point) == 2 and all(map(_is_number, point))
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _side(value: Any) -> int:
-    """Height or width; 0 where it is none."""
-    return int(value) if _is_number(value) and 0 < value <= _LARGEST_SIDE else 0
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number beyond all pixels
-        return math.inf if value > 0 else -math.inf
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]
+def _numbers(point: Any) -> list[float] | None:
+    """(x, y) of a point; None where it is none."""
+    found = [number_of(value) for value in point] if isinstance(point, list) and len(point) == 2 else [None]
+    numbers = [number for number in found if number is not None]
+    return numbers if len(numbers) == len(found) else None

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.files import FOOTER_BYTES, HEADER_BYTES, masked_crc32c, walk_records
-from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, BoxAnnotation
+from efficientdet.data.importers.annotation import LARGEST_SIDE, AnnotatedImage, AnnotationError, BoxAnnotation
 from efficientdet.data.importers.listing import FaultLog
 from efficientdet.data.label_map import LabelMap
 from efficientdet.errors import DataError
@@ -23,7 +23,6 @@ from efficientdet.protos import example_pb2
 
 _LARGEST_RECORD = 128 << 20
 _MOST_VALUES = 1_000_000  # in one list
-_LARGEST_SIDE = 2**31 - 1
 _SIDES = ("ymin", "xmin", "ymax", "xmax")
 _OBJECT = "image/object/"
 
@@ -117,7 +116,7 @@ class RecordSource:
             path=Path(os.path.join(self.root, file)),
             filename=filename or source_id,
             source_id=source_id or filename,
-            size=(stated[0], stated[1]) if all(0 < side <= _LARGEST_SIDE for side in stated) else None,
+            size=(stated[0], stated[1]) if all(0 < side <= LARGEST_SIDE for side in stated) else None,
             boxes=tuple(self._boxes(example, place)),
             annotation=file,
             is_normalized=True,

@@ -16,11 +16,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring as parse_xml
 
 from efficientdet.data import faults
-from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
+from efficientdet.data.importers.annotation import LARGEST_SIDE, AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats import voc_lists
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
+from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
-from efficientdet.data.importers.split_names import report_overlap, split_by_folder
+from efficientdet.data.importers.split_names import split_by_folder
 from efficientdet.data.importers.text_files import read_bounded, unreadable
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
@@ -61,8 +61,9 @@ class VocSource(PairedFiles):
         self.root = root
         self.image_root = image_dir or root
         self.labels: tuple[Label, ...] = ()
-        self.splits = listed or split_by_folder(pairs, lambda pair: (_folder(pair.annotation), _folder(pair.picture)))
-        report_overlap(self.splits, lambda pair: pair.picture, lambda split: "", log)
+        self.splits = listed or split_by_folder(
+            pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture))
+        )
         report_unannotated(tree if image_dir is None else FileTree(image_dir, log), annotated, log)
         self.faults = log.finish()
 
@@ -78,7 +79,7 @@ class VocSource(PairedFiles):
                 log.add(faults.ANNOTATION_ODD, entry.annotation, place, "no bndbox: left out")
             else:
                 boxes.append(_box(item, place))
-        size = (int(height), int(width)) if 0 < height < 2**31 and 0 < width < 2**31 else None
+        size = (int(height), int(width)) if 0 < height <= LARGEST_SIDE and 0 < width <= LARGEST_SIDE else None
         return self.image(entry, size, boxes, log)
 
 
@@ -108,10 +109,6 @@ def parse(root: Path, file: str) -> Element:
 def picture_name(root: Path, file: str) -> str:
     """The name of the picture that an annotation states; "" where it states none. Raises an AnnotationError."""
     return (parse(root, file).findtext("filename") or "").strip()
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]
 
 
 def _box(item: Element, place: str) -> BoxAnnotation:

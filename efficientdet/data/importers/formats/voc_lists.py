@@ -122,7 +122,7 @@ def _read(tree: FileTree, file: str, lookup: dict[str, FilePair], there: set[str
         if pair is not None:
             found[pair] = None
         elif there.isdisjoint(_keys(line)):
-            log.add(faults.ANNOTATION_MISSING, file, f"line {number}", f"{line[:200]!r} has no annotation")
+            log.add(faults.PICTURE_LEFT_OUT, file, f"line {number}", f"{line[:200]!r} has no annotation")
     return list(found)
 
 

@@ -9,10 +9,10 @@ from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats.yolo_config import YoloConfig, read_config
 from efficientdet.data.importers.formats.yolo_files import list_splits, pair_labels
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree
+from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles
 from efficientdet.data.importers.picture_index import picture_index
-from efficientdet.data.importers.split_names import report_overlap, split_by_folder
+from efficientdet.data.importers.split_names import split_by_folder
 from efficientdet.data.importers.text_files import decode_text, lines_of, read_bounded
 from efficientdet.data.label_map import Label
 from efficientdet.errors import DataError
@@ -57,13 +57,12 @@ class YoloSource(PairedFiles):
         self.splits = (
             {split: [pairs[path] for path in paths] for split, paths in listed.items()}
             if listed
-            else split_by_folder(pairs.values(), lambda pair: (_folder(pair.picture), _folder(pair.annotation)))
+            else split_by_folder(pairs.values(), lambda pair: (folder_of(pair.picture), folder_of(pair.annotation)))
         )
         self._report(pairs, config, log)
         self.faults = log.finish()
 
     def _report(self, pairs: dict[str, FilePair], config: YoloConfig, log: FaultLog) -> None:
-        report_overlap(self.splits, lambda pair: pair.picture, lambda split: config.file if config.splits else "", log)
         used = {pair for found in self.splits.values() for pair in found}
         for pair in pairs.values():
             if pair in used and not pair.annotation:
@@ -118,10 +117,6 @@ def _class_number(text: str) -> int:
     if not number.is_integer():
         raise ValueError(f"class {text[:40]!r} is no whole number")
     return int(number)
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]
 
 
 def _labels(config: YoloConfig, log: FaultLog) -> tuple[Label, ...]:

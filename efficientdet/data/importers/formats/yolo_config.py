@@ -12,7 +12,15 @@ import yaml
 
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
-from efficientdet.data.importers.listing import PICTURE_SUFFIXES, FaultLog, FileTree, join, stem_of, suffix_of
+from efficientdet.data.importers.listing import (
+    PICTURE_SUFFIXES,
+    FaultLog,
+    FileTree,
+    folder_of,
+    join,
+    stem_of,
+    suffix_of,
+)
 from efficientdet.data.importers.split_names import split_of
 from efficientdet.data.importers.text_files import decode_text, read_bounded, unreadable, whole_text
 
@@ -91,7 +99,7 @@ def _read_yaml(tree: FileTree, file: str, log: FaultLog) -> YoloConfig:
     if isinstance(count, str) and count.strip() != str(len(names)):
         log.add(faults.ANNOTATION_ODD, file, "nc", f"nc is {count[:40]!r}, and there are {len(names)} names")
     below = content.get("path")
-    folder = join(file.rpartition("/")[0], below.strip("./") if isinstance(below, str) else "").rstrip("/")
+    folder = join(folder_of(file), below.strip("./") if isinstance(below, str) else "").rstrip("/")
     splits = {
         split: [place for place in _texts(value) if place]
         for key, value in content.items()
@@ -134,7 +142,7 @@ def _read_darknet(tree: FileTree, file: str) -> YoloConfig:
     }
     stated = reprlib.repr(values.get("names", "")).strip("'").replace("\\", "/").rpartition("/")[2]
     names_file, names = _read_names(tree, sorted(_name_files(tree), key=lambda path: not path.endswith(stated)))
-    return YoloConfig(names_file or file, file.rpartition("/")[0], names, splits)
+    return YoloConfig(names_file or file, folder_of(file), names, splits)
 
 
 def _name_files(tree: FileTree) -> list[str]:

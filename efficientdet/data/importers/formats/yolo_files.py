@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotationError
 from efficientdet.data.importers.formats.yolo_config import YoloConfig
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, join, stem_of
+from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of, join, stem_of
 from efficientdet.data.importers.picture_index import FileIndex, parts_of
 from efficientdet.data.importers.text_files import decode_text, lines_of, read_bounded
 
@@ -42,7 +42,7 @@ def pair_labels(index: FileIndex, tree: FileTree, log: FaultLog) -> dict[str, Fi
         pairs[picture] = FilePair(picture, labels[place] if place else "")
         if place:
             unused.pop(place, None)
-    folders = {pair.annotation.rpartition("/")[0] for pair in pairs.values() if pair.annotation}
+    folders = {folder_of(pair.annotation) for pair in pairs.values() if pair.annotation}
     for place, label in unused.items():
         folder, _, stem = place.rpartition("/")
         if _is_other(label):
@@ -104,7 +104,7 @@ def list_splits(config: YoloConfig, tree: FileTree, index: FileIndex, log: Fault
       log: receives places that are not there, and lines that name no picture.
     """
     folders = {""}
-    for path in {picture.rpartition("/")[0] for picture in index.paths}:
+    for path in {folder_of(picture) for picture in index.paths}:
         parts = path.split("/")
         folders.update("/".join(parts[: i + 1]) for i in range(len(parts)))
     lists = set(tree.paths(SUFFIX))
@@ -131,7 +131,7 @@ def _locate(place: str, folder: str, known: Iterable[str]) -> str | None:
     """A folder or list as some machine wrote it: below the data set's folder, by as much of its end as is there."""
     parts = parts_of(place)
     for i in range(len(parts) + (not parts)):
-        for base in dict.fromkeys((folder, folder.rpartition("/")[0], "")):
+        for base in dict.fromkeys((folder, folder_of(folder), "")):
             path = join(base, "/".join(parts[i:])).rstrip("/")
             if path in known:
                 return path
@@ -139,7 +139,7 @@ def _locate(place: str, folder: str, known: Iterable[str]) -> str | None:
 
 
 def _read_list(tree: FileTree, file: str, index: FileIndex, log: FaultLog) -> Iterator[str]:
-    folder = file.rpartition("/")[0]
+    folder = folder_of(file)
     try:
         text = decode_text(read_bounded(tree.root, file, _LARGEST_LIST))
     except AnnotationError as error:

@@ -138,10 +138,7 @@ def test_listing(plant, brief):
     root = plant({"images/a.jpg": "", "images/b.jpg": "", "other/c.jpg": "", "x.csv": table, "other.csv": "a,b\n1,2\n"})
     source = CsvSource(root)
     assert [len(image.boxes) for image in _read(source, "train")] == [2]
-    assert brief(source.faults) == [
-        (faults.SPLIT_OVERLAP, "images/a.jpg", ""),
-        (faults.ANNOTATION_MISSING, "images/b.jpg", ""),
-    ]
+    assert brief(source.faults) == [(faults.PICTURE_LEFT_OUT, "images/b.jpg", "")]
 
 
 def test_nothing_to_import(plant, tmp_path):

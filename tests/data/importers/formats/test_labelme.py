@@ -106,9 +106,9 @@ def test_listing(plant, brief):
         "val": [("pictures/b.png", "val/x.json")],
     }
     assert sorted(brief(source.faults)) == [
-        (faults.ANNOTATION_MISSING, "pictures/c.png", ""),
         (faults.ANNOTATION_ODD, "val/y.json", ""),
         (faults.ANNOTATION_UNREADABLE, "val/bad.json", ""),
+        (faults.PICTURE_LEFT_OUT, "pictures/c.png", ""),
         (faults.PICTURE_MISSING, "val/gone.json", ""),
     ]
 

@@ -191,7 +191,6 @@ def test_faults_of_the_listing(plant, brief):
         (faults.ANNOTATION_ODD, "data.yaml", "val"),
         *[(faults.PICTURE_MISSING, "labels/val/gone.txt", "")],
         *[(faults.PICTURE_MISSING, "train.txt", f"line {line}") for line in (2, 2, 3, 3)],
-        (faults.SPLIT_OVERLAP, "data.yaml", ""),
     ]
     details = {fault.detail for fault in source.faults}
     assert "2 pictures are in no split: left out, images/other/c.jpg for one" in details

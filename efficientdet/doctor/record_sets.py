@@ -1,5 +1,8 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Which share of a data set a reader reads, told by the names of its files; the files need not be there."""
+"""The files that the readers of a config name: what is there, which share of a set is read, what is read twice.
+
+Names tell where no file is there.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,19 @@ import fnmatch
 import glob
 import os
 import re
-import struct
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from efficientdet.config import PipelineConfig
+from efficientdet.protos.input_reader_pb2 import InputReader
+
 PLACEHOLDER = "PATH_TO_BE_CONFIGURED"
+TRAINING = "train_input_reader"
 
 _SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>(?:[\d?*]|\[[^\]/]*\])+)-of-(?P<total>\d{1,6})(?P<suffix>\D.*|)$")
 _GLOB = re.compile(r"[*?\[]")
 _MOST_SHARDS = 100_000
-_LENGTH = struct.Struct("<Q")
-_RECORD_OVERHEAD = 16  # bytes: length, its checksum, the checksum of the record
-_RECORDS_COUNTED = 2_000  # beyond these, the rest is estimated by its size
 
 
 class FileSet(NamedTuple):
@@ -49,16 +51,38 @@ class FileSet(NamedTuple):
         return bool(self.patterns) and not any(PLACEHOLDER in pattern for pattern in self.patterns)
 
 
-class ImageCount(NamedTuple):
-    """How many records there are.
+class Reader(NamedTuple):
+    """A reader of a config.
 
     Attributes:
-      number: counted, or estimated by the size of the files.
-      is_exact: whether it was counted.
+      path: "train_input_reader" or "eval_input_reader[i]".
+      message: what the config says of it.
+      files: what it reads.
     """
 
-    number: int
-    is_exact: bool
+    path: str
+    message: InputReader
+    files: FileSet
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it reads what is trained on."""
+        return self.path == TRAINING
+
+    @property
+    def inputs(self) -> str:
+        """The field of its files."""
+        return f"{self.path}.tf_record_input_reader.input_path"
+
+
+def readers_of(config: PipelineConfig) -> list[Reader]:
+    """The readers that a config has, that of the training first."""
+    proto = config.proto
+    messages = {TRAINING: proto.train_input_reader} if proto.HasField(TRAINING) else {}
+    messages |= {f"eval_input_reader[{index}]": reader for index, reader in enumerate(proto.eval_input_reader)}
+    return [
+        Reader(path, message, look_at(message.tf_record_input_reader.input_path)) for path, message in messages.items()
+    ]
 
 
 def look_at(patterns: Sequence[str]) -> FileSet:
@@ -70,7 +94,7 @@ def look_at(patterns: Sequence[str]) -> FileSet:
     files: dict[str, None] = {}
     sets: dict[tuple[str, str, int], set[int]] = defaultdict(set)
     for pattern in patterns:
-        found = _existing(pattern)
+        found = existing(pattern)
         files.update(dict.fromkeys(found))
         for name in found or [pattern]:
             match = _SHARD.match(name)
@@ -93,46 +117,15 @@ def overlap(one: FileSet, other: FileSet) -> tuple[str, ...]:
     )
 
 
-def count_images(files: Sequence[str]) -> ImageCount | None:
-    """Counts the records of TFRecord files by their lengths; of large sets, by the size of the first ones.
-
-    Args:
-      files: that exist.
-
-    Returns:
-      None where there are no files, or one cannot be read as TFRecords: whoever reads them in earnest says why.
-    """
-    counted = walked = 0
-    try:
-        sizes = [Path(file).stat().st_size for file in files]
-        for file, size in zip(files, sizes, strict=True):
-            records, end = _walk(file, size, _RECORDS_COUNTED - counted)
-            counted, walked = counted + records, walked + end
-            if end < size:
-                return ImageCount(round(counted * sum(sizes) / walked), is_exact=False)
-    except (OSError, ValueError):
-        return None
-    return ImageCount(counted, is_exact=True) if files else None
+def whole_set(files: FileSet) -> str:
+    """The glob of all shards of the set that the first name with "-of-" belongs to."""
+    pattern = next((pattern for pattern in files.patterns if "-of-" in pattern), "")
+    before, _, after = pattern.rpartition("-of-")
+    return f"{before.rpartition('-')[0]}-?????-of-{after}"
 
 
-def _walk(file: str, size: int, most: int) -> tuple[int, int]:
-    """Steps over at most `most` records of a file. Returns how many there were, and the byte behind the last."""
-    records = offset = 0
-    with open(file, "rb", buffering=0) as stream:
-        while offset < size and records < most:
-            header = os.pread(stream.fileno(), _LENGTH.size, offset)
-            if len(header) < _LENGTH.size:
-                raise ValueError(file)
-            offset += _RECORD_OVERHEAD + _LENGTH.unpack(header)[0]
-            if offset > size:
-                raise ValueError(file)
-            records += 1
-    if not records and size:
-        raise ValueError(file)
-    return records, offset
-
-
-def _existing(pattern: str) -> list[str]:
+def existing(pattern: str) -> list[str]:
+    """The files that a path or a glob leads to."""
     if os.path.isfile(pattern):
         return [pattern]
     return sorted(filter(os.path.isfile, glob.glob(pattern))) if _GLOB.search(pattern) else []

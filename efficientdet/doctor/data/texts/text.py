@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from efficientdet.doctor.data.severity_rules import SeverityRule
+from efficientdet.doctor.data.texts.severity_rules import SeverityRule
 
 AS_PROPOSED = "Review fixes.diff, and import with --apply fixes.diff"
 """Opens a remedy; lower it after a comma."""
@@ -17,13 +17,15 @@ class Text(NamedTuple):
     """What is said of one code.
 
     Attributes:
-      what: opens the title; figures follow it.
-      unit: of what the count is a share, in the singular: "picture", "box", "class", "file", "record".
-      severity: by the share.
+      what: closes the title, in the plural and with its verb first: "18 of 364 images | have suspiciously few boxes".
+      unit: of what the count is a share, in the singular: "image", "evaluation image", "box", "class", "file" or
+        "record".
+      severity: by the share. A check that counts more than a share has the last word (see `Observation.severity`).
       why: why it matters.
       remedy: what to do.
       in_place: how bad it is where a run reads the files as they are, and no import mends them; None: the same.
-      weight: orders findings of one severity, against others of an equal share.
+      weight: what one of them costs, beside one that is merely lost: 2 where it misleads, 3 where it stops a run or
+        makes its figure a wrong one.
     """
 
     what: str

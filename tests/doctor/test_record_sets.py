@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from efficientdet.doctor.recipe.files import ap_half_width, whole_set
-from efficientdet.doctor.recipe.shards import ImageCount, count_images, look_at, overlap
+from efficientdet.data.record_encoding import frame_record
+from efficientdet.doctor.record_counts import ImageCount, count_images
+from efficientdet.doctor.record_findings import ap_half_width
+from efficientdet.doctor.record_sets import look_at, overlap, whole_set
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_what_is_read_twice(tmp_path: Path) -> None:
 
 
 def _write(path: Path, sizes: list[int]) -> str:
-    path.write_bytes(b"".join(size.to_bytes(8, "little") + bytes(4 + size + 4) for size in sizes))
+    path.write_bytes(b"".join(part for size in sizes for part in frame_record(bytes(size))))
     return str(path)
 
 

@@ -1,61 +1,16 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The files that a config names, and the order of records."""
+"""The order of records, and the limits that a config sets."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from efficientdet.config import parse_config
 from efficientdet.data import faults
 from efficientdet.doctor.data.limits import InputLimits, limits_of
-from efficientdet.doctor.data.record_files import check_reader_files, check_record_order, reader_files
-from tests.doctor.data.surveys import Shot, seen, subject_of, survey_of
-
-
-def _config(train: str, val: str):
-    return parse_config(
-        f"""
-        train_input_reader {{
-          tf_record_input_reader {{ input_path: "{train}" }}
-        }}
-        eval_input_reader {{
-          tf_record_input_reader {{ input_path: "{val}" }}
-        }}
-        """,
-        "my.config",
-    )
-
-
-def _observed(config):
-    return {found.code: found for found in check_reader_files(config, reader_files(config))}
-
-
-def test_files_that_are_there(tmp_path):
-    for name in ("train.record", "val.record-00000-of-00002", "val.record-00001-of-00002"):
-        (tmp_path / name).touch()
-    config = _config(f"{tmp_path}/train.record", f"{tmp_path}/val.record-*")
-    assert [(reader.reader, len(reader.files)) for reader in reader_files(config)] == [
-        ("train_input_reader", 1), ("eval_input_reader[0]", 2),
-    ]  # fmt: skip
-    assert _observed(config) == {}
-
-
-def test_one_shard_of_100_that_is_not_there():
-    found = _observed(_config("/no/train.record-00000-of-00100", "/no/val.record"))
-    assert set(found) == {faults.FILES_MISSING, faults.SHARDS_MISSING}
-    shards = found[faults.SHARDS_MISSING]
-    assert (shards.number, shards.of, shards.figures) == (99, 100, "1 of 100 shards is read")
-    assert shards.faults[0].where == "my.config:3"
-    assert found[faults.FILES_MISSING].faults[0].detail == "input_path '/no/val.record' matches no file"
-
-
-def test_trained_and_evaluated_on(tmp_path):
-    (tmp_path / "a.record").touch()
-    (tmp_path / "b.record").symlink_to(tmp_path / "a.record")
-    found = _observed(_config(f"{tmp_path}/a.record", f"{tmp_path}/b.*"))[faults.FILES_OVERLAP]
-    assert found.faults[0].where == "my.config:6"
-    assert f"{tmp_path}/b.record is read by train_input_reader as well" == found.faults[0].detail
+from efficientdet.doctor.data.record_order import check_record_order
+from tests.doctor.data.surveys import seen, subject_of
+from tests.surveys import Shot, survey_of
 
 
 def _ordered(classes: str, shuffled: int = 0):
