@@ -19,6 +19,7 @@ from efficientdet.data.dataset_files import output_folder
 from efficientdet.data.dataset_files.class_ids import plan_label_map
 from efficientdet.data.dataset_files.dataset_writer import WrittenSplit, write_dataset
 from efficientdet.data.dataset_files.splits import SplitPlan, check_shares, plan_splits
+from efficientdet.data.importers.fix_text import name_text
 from efficientdet.data.importers.fixes import read_fixes, write_fixes
 from efficientdet.data.importers.recognition import FORMATS, SeveralFormatsError, recognise
 from efficientdet.data.importers.source import Source
@@ -186,7 +187,9 @@ def _summary(survey: Survey, plan: SplitPlan, label_map: LabelMap, written: Sequ
     np.add.at(by_class, (survey.box_classes[splits >= 0], splits[splits >= 0]), 1)
     rows = [("pictures", [len(split.rows) for split in written]), ("boxes", by_class.sum(axis=0).tolist())]
     order = np.argsort(-by_class.sum(axis=1), kind="stable").tolist()
-    rows += [(f"  {visible(survey.class_names[i])[:40]}", by_class[i].tolist()) for i in order[:_CLASSES_SHOWN]]
+    rows += [
+        (f"  {visible(name_text(survey.class_names[i]))[:40]}", by_class[i].tolist()) for i in order[:_CLASSES_SHOWN]
+    ]
     width = max(len(name) for name, _ in rows)
     left_out = int(np.count_nonzero(~survey.usable))
     yield f"{len(label_map)} classes; splits {plan.note}" + (

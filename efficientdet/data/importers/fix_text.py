@@ -37,6 +37,11 @@ class Block(NamedTuple):
     line: str  # "fixes.diff:12", of its `@@`
 
 
+def name_text(name: str) -> str:
+    """A name as a table shows it: in quotation marks only where spaces at its ends could not be seen."""
+    return name if name == name.strip() else quoted(name)
+
+
 def quoted(name: str) -> str:
     """A name as one word: itself, or a JSON string where it has spaces, quotes or what cannot be seen."""
     plain = name and name.isprintable() and '"' not in name and not any(map(str.isspace, name))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from efficientdet.data.importers.fix_text import name_text
 from efficientdet.doctor.data.box_sizes import anchor_table, size_histogram
 from efficientdet.doctor.data.subject import Subject
 from efficientdet.doctor.findings import Histogram, Table
@@ -53,7 +54,7 @@ def class_table(subject: Subject) -> Table:
     rows = []
     for row in np.argsort(-totals, kind="stable"):
         share = percentage(float(totals[row]) / max(int(totals.sum()), 1))
-        cells: list[str | int | float] = [subject.survey.class_names[row], int(totals[row]), share]
+        cells: list[str | int | float] = [name_text(subject.survey.class_names[row]), int(totals[row]), share]
         for split in splits:
             cells += [int(boxes[split, row]), int(pictures[split, row])]
         rows.append(tuple(cells))
@@ -71,7 +72,7 @@ def class_histogram(subject: Subject) -> Histogram | None:
         counts = subject.boxes_by_class[split]
         if counts.sum():
             series[_name(subject, split)] = tuple(percentage(float(share)) for share in counts[order] / counts.sum())
-    labels = tuple(subject.survey.class_names[row] for row in order)
+    labels = tuple(name_text(subject.survey.class_names[row]) for row in order)
     note = f"The {_BARS} most frequent of {len(totals)} classes." if len(totals) > _BARS else ""
     return Histogram("Share of the classes in the boxes of each split", labels, series, unit="%", note=note)
 

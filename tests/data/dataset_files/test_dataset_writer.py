@@ -127,7 +127,9 @@ def test_pictures_keep_their_coco_ids(source, tmp_path):
     folder, _ = _write(take_survey(replace(source, format="coco"), processes=1), tmp_path)
     assert {image["id"] for image in json.loads((folder / "val.json").read_text())["images"]} == {101, 107}
     assert set(_ids(folder, "val.record")) == {101, 107}
-    images = [image._replace(source_id="7") for image in source.images]  # of several files, where ids may clash
+    images = [
+        image._replace(source_id=f"{'0' * i}7") for i, image in enumerate(source.images)
+    ]  # of several files, where ids may clash
     folder, _ = _write(take_survey(replace(source, format="coco", images=images), processes=1), tmp_path)
     assert set(_ids(folder, "val.record")) == {2, 8}
 

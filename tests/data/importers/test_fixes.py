@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from efficientdet.data.faults import Fault, Fix
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
-from efficientdet.data.importers.fix_text import quoted, quoted_place
+from efficientdet.data.importers.fix_text import name_text, quoted, quoted_place
 from efficientdet.data.importers.fixes import (
     EVERY_FILE,
     Fixes,
@@ -245,3 +245,12 @@ def test_quotes_are_for_odd_names_only():
     assert [quoted(name) for name in ("Größe", "a b", "", 'a"')] == ["Größe", '"a b"', '""', '"a\\""']
     places = ("Größe 1.jpg", "a: b", "a #b", " a", "\udcff")
     assert [quoted_place(name) for name in places] == ["Größe 1.jpg", '"a: b"', '"a #b"', '" a"', '"\\udcff"']
+
+
+def test_spaces_at_the_ends_of_a_name_are_shown():
+    assert [name_text(name) for name in ("red cell", "dog ", " cat", "")] == ["red cell", '"dog "', '" cat"', ""]
+
+
+def test_editors_that_mark_their_files(tmp_path):
+    (tmp_path / "fixes.diff").write_bytes(b"\xef\xbb\xbf@@ *\r\n- class Car\r\n+ class car\r\n")
+    assert read_fixes(tmp_path / "fixes.diff").class_of("Car") == "car"

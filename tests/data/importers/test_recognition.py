@@ -146,3 +146,7 @@ def test_real_data(shared, path, format, expected):
 def test_no_tensorflow():
     code = "import sys, efficientdet.data.importers.recognition; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_labels_that_start_with_a_mark(plant):
+    assert recognise(plant({"images/a.jpg": "", "labels/a.txt": "\ufeff0 .5 .5 .5 .5\n"})).format == "yolo"

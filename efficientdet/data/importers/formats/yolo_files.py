@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
 
 from efficientdet.data import faults
@@ -80,7 +81,7 @@ def holds_labels(tree: FileTree, file: str) -> bool:
     """Whether a text file starts with a line of at least five numbers."""
     try:
         with open(tree.root / file, "rb") as opened:
-            values = opened.readline(4096).split()
+            values = opened.readline(4096).removeprefix(codecs.BOM_UTF8).split()
         return len(values) >= 5 and all(map(_is_number, values))
     except OSError:
         return False
