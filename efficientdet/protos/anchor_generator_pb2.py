@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/anchor_generator.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -37,4 +37,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ANCHORGENERATOR']._serialized_start=278
   _globals['_ANCHORGENERATOR']._serialized_end=648
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/box_coder.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -37,4 +37,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BOXCODER']._serialized_start=249
   _globals['_BOXCODER']._serialized_end=560
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/box_predictor.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -48,4 +48,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEIGHTSHAREDCONVOLUTIONALBOXPREDICTOR_BOXENCODINGSCLIPRANGE']._serialized_end=1042
   _globals['_WEIGHTSHAREDCONVOLUTIONALBOXPREDICTOR_SCORECONVERTER']._serialized_start=1847
   _globals['_WEIGHTSHAREDCONVOLUTIONALBOXPREDICTOR_SCORECONVERTER']._serialized_end=1890
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

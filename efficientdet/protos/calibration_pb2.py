@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/calibration.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -33,4 +33,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CALIBRATIONCONFIG']._serialized_start=62
   _globals['_CALIBRATIONCONFIG']._serialized_end=81
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

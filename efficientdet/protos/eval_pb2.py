@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/eval.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -53,4 +53,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COCOKEYPOINTMETRICS_KEYPOINTLABELTOSIGMASENTRY']._serialized_end=1913
   _globals['_KEYPOINTEDGE']._serialized_start=1915
   _globals['_KEYPOINTEDGE']._serialized_end=1957
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/example.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -51,4 +51,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FLOATLIST']._serialized_end=510
   _globals['_INT64LIST']._serialized_start=512
   _globals['_INT64LIST']._serialized_end=542
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

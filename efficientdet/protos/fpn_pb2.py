@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/fpn.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -35,4 +35,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FEATUREPYRAMIDNETWORKS']._serialized_end=159
   _globals['_BIDIRECTIONALFEATUREPYRAMIDNETWORKS']._serialized_start=162
   _globals['_BIDIRECTIONALFEATUREPYRAMIDNETWORKS']._serialized_end=328
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/graph_rewriter.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -35,4 +35,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRAPHREWRITER']._serialized_end=137
   _globals['_QUANTIZATION']._serialized_start=139
   _globals['_QUANTIZATION']._serialized_end=254
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

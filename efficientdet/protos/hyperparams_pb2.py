@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/hyperparams.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -57,4 +57,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHNORM']._serialized_end=1665
   _globals['_GROUPNORM']._serialized_start=1667
   _globals['_GROUPNORM']._serialized_end=1678
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/image_resizer.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -47,4 +47,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONDITIONALSHAPERESIZER_RESIZECONDITION']._serialized_end=1312
   _globals['_PADTOMULTIPLERESIZER']._serialized_start=1314
   _globals['_PADTOMULTIPLERESIZER']._serialized_end=1394
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

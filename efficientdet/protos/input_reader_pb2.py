@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/input_reader.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -49,4 +49,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TFRECORDINPUTREADER']._serialized_end=1538
   _globals['_EXTERNALINPUTREADER']._serialized_start=1540
   _globals['_EXTERNALINPUTREADER']._serialized_end=1561
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/losses.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -81,4 +81,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IOULOSS']._serialized_end=3819
   _globals['_IOULOSS_KIND']._serialized_start=3774
   _globals['_IOULOSS_KIND']._serialized_end=3819
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

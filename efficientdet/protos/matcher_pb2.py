@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/matcher.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -35,4 +35,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MATCHER']._serialized_start=146
   _globals['_MATCHER']._serialized_end=302
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

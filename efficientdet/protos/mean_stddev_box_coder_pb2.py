@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/mean_stddev_box_coder.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -33,4 +33,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MEANSTDDEVBOXCODER']._serialized_start=72
   _globals['_MEANSTDDEVBOXCODER']._serialized_end=114
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

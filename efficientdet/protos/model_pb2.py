@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/model.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -38,4 +38,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DETECTIONMODEL']._serialized_end=411
   _globals['_EXPERIMENTALMODEL']._serialized_start=413
   _globals['_EXPERIMENTALMODEL']._serialized_end=446
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/multiscale_anchor_generator.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -37,4 +37,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MULTISCALEANCHORGENERATOR_ANCHORORDER']._serialized_end=479
   _globals['_MULTISCALEANCHORGENERATOR_STRIDERULE']._serialized_start=481
   _globals['_MULTISCALEANCHORGENERATOR_STRIDERULE']._serialized_end=522
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/optimizer.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -61,4 +61,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADAMOPTIMIZER']._serialized_end=2780
   _globals['_ADAMWOPTIMIZER']._serialized_start=2783
   _globals['_ADAMWOPTIMIZER']._serialized_end=2981
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/pipeline.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -40,4 +40,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAINEVALPIPELINECONFIG']._serialized_end=721
   _globals['_TRAINEVALPIPELINECONFIG_LINEAGE']._serialized_start=690
   _globals['_TRAINEVALPIPELINECONFIG_LINEAGE']._serialized_end=721
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

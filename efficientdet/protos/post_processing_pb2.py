@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/post_processing.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -42,4 +42,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHNONMAXSUPPRESSION_CANDIDATES']._serialized_end=1158
   _globals['_BATCHNONMAXSUPPRESSION_CLIPWINDOW']._serialized_start=1160
   _globals['_BATCHNONMAXSUPPRESSION_CLIPWINDOW']._serialized_end=1211
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/preprocessor.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -137,4 +137,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RANDOMZOOMOUT']._serialized_end=9260
   _globals['_RANDOMPHOTOMETRICDISTORT']._serialized_start=9263
   _globals['_RANDOMPHOTOMETRICDISTORT']._serialized_end=9498
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/region_similarity_calculator.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -41,4 +41,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IOASIMILARITY']._serialized_end=471
   _globals['_THRESHOLDEDIOUSIMILARITY']._serialized_start=473
   _globals['_THRESHOLDEDIOUSIMILARITY']._serialized_end=527
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/ssd_anchor_generator.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -35,4 +35,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SSDANCHORGENERATOR']._serialized_end=568
   _globals['_SSDANCHORGENERATOR_LAYERASPECTRATIOS']._serialized_start=533
   _globals['_SSDANCHORGENERATOR_LAYERASPECTRATIOS']._serialized_end=568
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/ssd.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -57,4 +57,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SSDFEATUREEXTRACTOR_BACKBONEREGULARIZATION']._serialized_end=3190
   _globals['_SSDFEATUREEXTRACTOR_ENDPOINTS']._serialized_start=3192
   _globals['_SSDFEATUREEXTRACTOR_ENDPOINTS']._serialized_end=3239
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/string_int_label_map.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -39,4 +39,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STRINGINTLABELMAPITEM']._serialized_end=464
   _globals['_STRINGINTLABELMAPITEM_KEYPOINTMAP']._serialized_start=424
   _globals['_STRINGINTLABELMAPITEM_KEYPOINTMAP']._serialized_end=464
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)

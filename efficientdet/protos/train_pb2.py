@@ -17,7 +17,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
     '',
     'efficientdet/protos/train.proto'
 )
-# protoc_insertion_point(imports)
+# @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
@@ -51,4 +51,4 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAINCONFIG']._serialized_end=1750
   _globals['_LEARNINGRATEMULTIPLIER']._serialized_start=1752
   _globals['_LEARNINGRATEMULTIPLIER']._serialized_end=1818
-# protoc_insertion_point(module_scope)
+# @@protoc_insertion_point(module_scope)
