@@ -114,7 +114,7 @@ def test_a_real_run_of_a_tiny_network(tmp_path: Path) -> None:
     part = check_machine(config, seconds=1.0, model_dir=tmp_path)
     assert time.monotonic() - started > 1.0
     figures = {row[0]: row[1] for table in part.tables for row in table.rows}
-    assert figures["training pictures"] == 6
+    assert figures["training images"] == 6
     assert figures["memory of the run, batch 2"] > 0.3
     assert 0 < figures["step"] < 10
     assert figures["evaluations"] >= 1

@@ -21,7 +21,7 @@ def test_two_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     before = sorted(path.name for path in tmp_path.rglob("*"))
     part = check_overfit(_config(tmp_path), num_images=2, max_steps=400)
     assert part.findings == ()
-    assert "2 of 6 training pictures were learnt by heart" in part.verdict
+    assert "2 of 6 training images were learnt by heart" in part.verdict
     assert part.sheets == ()
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
