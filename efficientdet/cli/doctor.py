@@ -44,10 +44,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="DIR", help="write report.html, report.json and, for the data, fixes.diff there"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the findings as JSON, without the rest")
-    parser.add_argument("--budget", type=_hours, metavar="TIME", help="that the run may take: 4d, 36h or 90m")
+    parser.add_argument("--budget", type=_hours, metavar="TIME", help="time that the run may take: 4d, 36h or 90m")
     parser.add_argument(
-        "--processes", type=positive_int, metavar="N", help="that read images (default: one for each core)"
+        "--model_dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where the run is to keep its checkpoints: is there disk enough? Nothing is written (default: here)",
     )
+    parser.add_argument("--processes", type=positive_int, metavar="N", help="worker processes (default: one per core)")
     add_override_argument(parser)
     return parser
 
@@ -116,7 +121,7 @@ def _checks(config: PipelineConfig, flags: argparse.Namespace) -> dict[Area, Cal
     return {
         "data": partial(_data, config, flags.processes),
         "recipe": partial(_recipe, config),
-        "machine": partial(_machine, config, flags.budget),
+        "machine": partial(_machine, config, flags.budget, flags.model_dir),
         "overfit": partial(_overfit, config),
     }
 
@@ -133,11 +138,11 @@ def _recipe(config: PipelineConfig) -> Part:
     return check_recipe(config)
 
 
-def _machine(config: PipelineConfig, budget_hours: float | None) -> Part:
+def _machine(config: PipelineConfig, budget_hours: float | None, model_dir: Path) -> Part:
     from efficientdet.doctor.machine import check_machine
 
     validate(config, for_="train")
-    return check_machine(config, budget_hours=budget_hours)
+    return check_machine(config, budget_hours=budget_hours, model_dir=model_dir)
 
 
 def _overfit(config: PipelineConfig) -> Part:

@@ -147,8 +147,13 @@ def image_progress(is_terminal: bool) -> Callable[[int, int], None]:
     """A function (done, total) that shows progress on stderr: one live line on a terminal, else a line now and then."""
     started = last = time.monotonic()
 
+    is_over = False
+
     def show(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal last, is_over
+        if is_over:  # several workers may report the end
+            return
+        is_over = done == total
         now = time.monotonic()
         if done < total and now - last < (0.1 if is_terminal else _SECONDS_BETWEEN_LINES):
             return
