@@ -64,10 +64,10 @@ def test_without_a_word_three_checks_are_made(checks: Checks, capsys: pytest.Cap
 def test_named_checks_are_made_alone(checks: Checks) -> None:
     calls = checks()
     assert doctor.main(["overfit", str(CONFIG)]) == 0
-    assert doctor.main(["machine", "--budget", "4d", "recipe", str(CONFIG), "--budget=36h"]) == 0
+    assert doctor.main(["machine", "--budget", "4d", "recipe", str(CONFIG), "--budget=36h", "--model_dir=/runs"]) == 0
     assert doctor.main(["data", "--processes=3", str(CONFIG)]) == 0
     assert [area for area, _ in calls] == ["overfit", "recipe", "machine", "data"]
-    assert calls[2][1]["budget_hours"] == 36.0
+    assert calls[2][1] == {"budget_hours": 36.0, "model_dir": Path("/runs")}
     assert calls[3][1]["processes"] == 3
 
 

@@ -184,7 +184,7 @@ class Broken(NamedTuple):
     how: str
     break_: Breaker
     formats: tuple[str, ...]
-    where: str = "train04"  # what the finding must name, if the format says it
+    where: str = "train04"  # what the finding must name
     also: tuple[str, ...] = ()  # what else may be said of it
     left: tuple[str, ...] = ()  # what may still be said when all that can be mended without a person's eye is
 

@@ -84,9 +84,7 @@ def test_what_no_network_could_reach(ceiling: float, severity: Severity | None) 
     assert (finding and finding.severity) == severity
 
 
-@pytest.mark.parametrize(
-    ("others", "is_noted"), [(-1.0, False), (0.0, True), (0.04, True), (0.1, False), (0.6, False)]
-)
+@pytest.mark.parametrize(("others", "is_noted"), [(-1.0, False), (0.0, True), (0.04, True), (0.1, False), (0.6, False)])
 def test_what_helps_in_no_other_picture_is_worth_a_note(others: float, is_noted: bool) -> None:
     finding = transfer_finding(others, 8)
     assert (finding is not None) == is_noted

@@ -1,0 +1,16 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""What commands show while they count."""
+
+from __future__ import annotations
+
+import pytest
+
+from efficientdet.cli.terminal import image_progress
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_the_end_of_a_count_is_shown_once(is_terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    show = image_progress(is_terminal)
+    for _ in range(3):  # as workers do that report at the same time
+        show(7, 7)
+    assert capsys.readouterr().err.count("7/7 images") == 1
