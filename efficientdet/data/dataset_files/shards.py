@@ -10,13 +10,14 @@ from typing import NamedTuple
 from efficientdet.data.dataset_files.coco_json import CocoPiece
 from efficientdet.data.dataset_files.preparation import prepare_record
 from efficientdet.data.importers.fixes import Fixes
-from efficientdet.data.importers.source import Entry, Source
+from efficientdet.data.importers.source import Entry, Source, reader_of
 from efficientdet.data.record_encoding import frame_record
 from efficientdet.errors import DataError
 
 _BYTES_PER_SHARD = 150e6  # of pictures: a few seconds of reading, and TFOD's own order of magnitude
 _PICTURES_PER_SHARD = 1_000
 _HANDFUL = 16  # shards that small pictures are spread over, for their readers and writers to share
+_MOST_PER_SHARD = 10_000  # pictures, however small: the list of them travels to the process that writes them
 
 
 class Row(NamedTuple):
@@ -44,7 +45,7 @@ def count_shards(num_pictures: int, num_bytes: float) -> int:
       num_bytes: of the pictures, about.
     """
     by_bytes = round(num_bytes / _BYTES_PER_SHARD)
-    by_pictures = min(num_pictures // _PICTURES_PER_SHARD, _HANDFUL)
+    by_pictures = max(min(num_pictures // _PICTURES_PER_SHARD, _HANDFUL), num_pictures // _MOST_PER_SHARD)
     return max(1, min(max(by_bytes, by_pictures), num_pictures))
 
 
@@ -53,7 +54,7 @@ class ShardWriter:
 
     def __init__(self, source: Source, fixes: Fixes | None, ids: Mapping[str, int]) -> None:
         """Takes the data set, what is to be mended in it, and the label-map id of every class."""
-        self._source = source
+        self._source = reader_of(source)
         self._fixes = fixes
         self._ids = ids
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from efficientdet.data import faults
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotationError
+from efficientdet.data.texts import Texts
 from efficientdet.errors import DataError
 
 PICTURE_SUFFIXES = frozenset(
@@ -36,6 +37,36 @@ class FilePair(NamedTuple):
 
     picture: str  # relative to the folder of the pictures, with forward slashes
     annotation: str  # relative to the root; "" where there is none
+
+
+class FilePairs(Sequence[FilePair]):
+    """FilePairs in little memory, see `Texts`."""
+
+    def __init__(self, pairs: Iterable[FilePair]) -> None:
+        """Takes them all."""
+        self._pictures, self._annotations = Texts(), Texts()
+        for pair in pairs:
+            self._pictures.append(pair.picture)
+            self._annotations.append(pair.annotation)
+
+    @overload
+    def __getitem__(self, index: int) -> FilePair: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FilePair]: ...
+    def __getitem__(self, index: int | slice) -> FilePair | list[FilePair]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return FilePair(self._pictures[index], self._annotations[index])
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (FilePairs, list, tuple)):
+            return NotImplemented
+        return len(self) == len(other) and all(map(FilePair.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class FaultLog:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.annotation import AnnotatedImage
@@ -46,3 +47,17 @@ class Source(Protocol):
         Raises:
           AnnotationError: it cannot be read; carries the Fault.
         """
+
+
+_SourceT = TypeVar("_SourceT", bound=Source)
+
+
+def reader_of(source: _SourceT) -> _SourceT:
+    """A copy of a source that can read, and lists nothing: what worker processes need, however many pictures there are.
+
+    Args:
+      source: stays as it is.
+    """
+    reader = copy.copy(source)
+    reader.splits, reader.faults = {}, ()
+    return reader

@@ -16,6 +16,7 @@ from efficientdet.data.survey.chunk_boxes import AnnotatedPicture, ChunkBoxes, s
 from efficientdet.data.survey.hashing import GREY_SIDE, perceptual_hashes, thumbnails
 from efficientdet.data.survey.pictures import DIGEST_BYTES, Look, look_at, picture_place
 from efficientdet.data.survey.survey import THUMBNAIL_SIDE
+from efficientdet.data.texts import Texts
 from efficientdet.data.worker_pool import Step
 from efficientdet.errors import DataError
 
@@ -44,8 +45,8 @@ class Chunk(NamedTuple):
 
     kept: list[int]  # the entry of each row, among those of the chunk
     splits: list[str]
-    names: list[str]
-    files: list[str]
+    names: Texts
+    files: Texts
     pictures: PictureColumns
     box_counts: np.ndarray  # int64, of each row
     boxes: ChunkBoxes
@@ -81,8 +82,8 @@ def survey_chunk(task: Task, entries: Sequence[tuple[str, Entry]], step: Step = 
     return Chunk(
         kept=[row.kept for row in rows],
         splits=[row.split for row in rows],
-        names=[row.image.filename if row.image else "" for row in rows],
-        files=[row.file for row in rows],
+        names=Texts(row.image.filename if row.image else "" for row in rows),
+        files=Texts(row.file for row in rows),
         pictures=_picture_columns([row.look for row in rows]),
         box_counts=box_counts,
         boxes=boxes,

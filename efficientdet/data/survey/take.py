@@ -8,16 +8,18 @@ import itertools
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import overload
 
 import numpy as np
 
 from efficientdet.data import MAX_PIXELS
 from efficientdet.data.faults import Fault
 from efficientdet.data.importers.fixes import Fixes
-from efficientdet.data.importers.source import Entry, Source
+from efficientdet.data.importers.source import Entry, Source, reader_of
 from efficientdet.data.survey.boxes import Tally
 from efficientdet.data.survey.chunk import Chunk, PictureColumns, Task, survey_chunk
 from efficientdet.data.survey.survey import Survey
+from efficientdet.data.texts import Texts
 from efficientdet.data.worker_pool import Job, work_at
 
 _MAX_CHUNK = 128  # pictures: enough for the work on arrays to cost nothing, few enough to end soon
@@ -46,24 +48,73 @@ def take_survey(
     Raises:
       DataError: an edit of `fixes` does not fit what stands there or finds nothing, or a worker process died.
     """
-    total = sum(map(len, source.splits.values()))
+    total = len(listed := _Listed(source))
     wanted = (os.cpu_count() or 1) if processes is None else max(processes, 1)
     workers = min(wanted, -(-total // _MIN_PICTURES_PER_PROCESS)) or 1
     size = min(max(total // (workers * _CHUNKS_PER_PROCESS), 1), _MAX_CHUNK)
-    task = Task(source, fixes, max_pixels)
-    found = _survey(task, size, workers, total, on_progress)
+    task = Task(reader_of(source), fixes, max_pixels)
+    found = _survey(task, listed, size, workers, on_progress)
     if _tally(found).axes_exchanged:
         # That is told by all boxes together; to say it of each of them takes another look.
-        found = _survey(task._replace(axes_exchanged=True), size, workers, total, on_progress)
+        found = _survey(task._replace(axes_exchanged=True), listed, size, workers, on_progress)
     if fixes is not None:
         fixes.used.update(*(chunk.used_fixes for chunk in found))
         fixes.check_all_used()
-    return _assemble(source, fixes, found, size)
+    return _assemble(source, fixes, listed, found, size)
 
 
-def _survey(task: Task, size: int, workers: int, total: int, on_progress: Callable[[int, int], None]) -> list[Chunk]:
+class _Listed:
+    """The entries of all splits, one after the other, that nobody copies.
+
+    Args:
+      source: that lists them.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._splits = list(source.splits.items())
+        self._ends = np.cumsum([len(entries) for _, entries in self._splits], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self._splits else 0
+
+    def chunks(self, size: int) -> Iterator[Sequence[tuple[str, Entry]]]:
+        """(split, entry) of all, `size` at a time."""
+        entries = ((split, entry) for split, entries in self._splits for entry in entries)
+        while chunk := list(itertools.islice(entries, size)):
+            yield chunk
+
+    def at(self, number: int) -> Entry:
+        """One of them."""
+        split = int(np.searchsorted(self._ends, number, side="right"))
+        _, entries = self._splits[split]
+        return entries[number - (int(self._ends[split - 1]) if split else 0)]
+
+
+class _Entries(Sequence[Entry]):
+    """Some of what is listed."""
+
+    def __init__(self, listed: _Listed, numbers: np.ndarray) -> None:
+        self._listed = listed
+        self._numbers = numbers
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(index, slice):
+            return _Entries(self._listed, self._numbers[index])
+        return self._listed.at(int(self._numbers[index]))
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+def _survey(
+    task: Task, listed: _Listed, size: int, workers: int, on_progress: Callable[[int, int], None]
+) -> list[Chunk]:
     """All chunks, after an empty one that knows shape and kind of every column."""
-    chunks = _chunks(task.source, size)
+    chunks, total = listed.chunks(size), len(listed)
     found = work_at(_JOB, survey_chunk, task, chunks, workers, lambda done: on_progress(done, total))
     return [survey_chunk(task, []), *found]
 
@@ -72,26 +123,20 @@ def _tally(chunks: Iterable[Chunk]) -> Tally:
     return functools.reduce(operator.add, (chunk.boxes.tally for chunk in chunks), Tally())
 
 
-def _chunks(source: Source, size: int) -> Iterator[Sequence[tuple[str, Entry]]]:
-    entries = ((split, entry) for split, entries in source.splits.items() for entry in entries)
-    while chunk := list(itertools.islice(entries, size)):
-        yield chunk
-
-
-def _assemble(source: Source, fixes: Fixes | None, chunks: list[Chunk], size: int) -> Survey:
+def _assemble(source: Source, fixes: Fixes | None, listed: _Listed, chunks: list[Chunk], size: int) -> Survey:
     """Puts the columns of chunks together; the first chunk is empty, the others are of `size` entries each."""
     splits = tuple(dict.fromkeys([*source.splits, *(split for chunk in chunks for split in chunk.splits)]))
     class_names = tuple(sorted({name for chunk in chunks for name in chunk.boxes.names}))
-    entries = zip(chunks[1:], _chunks(source, size), strict=True)
+    kept = [np.array(chunk.kept, np.int64) + number * size for number, chunk in enumerate(chunks[1:])]
     pictures = PictureColumns(*map(np.concatenate, zip(*(chunk.pictures for chunk in chunks), strict=True)))
     return Survey(
         source=source,
         fixes=fixes,
         splits=splits,
         split_of=_numbered([chunk.splits for chunk in chunks], splits),
-        entries=[listed[number][1] for chunk, listed in entries for number in chunk.kept],
-        names=[name for chunk in chunks for name in chunk.names],
-        files=[file for chunk in chunks for file in chunk.files],
+        entries=_Entries(listed, np.concatenate([np.zeros(0, np.int64), *kept])),
+        names=Texts(name for chunk in chunks for name in chunk.names),
+        files=Texts(file for chunk in chunks for file in chunk.files),
         **pictures._asdict(),
         box_bounds=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate([c.box_counts for c in chunks]))]),
         boxes=np.concatenate([chunk.boxes.boxes for chunk in chunks]),

@@ -192,7 +192,7 @@ def test_ctrl_c_ends_all_processes(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("pictures", "megabytes", "shards"),
     [(1, 0, 1), (200, 20, 1), (3, 4_000, 3), (1_000, 140, 1), (5_000, 500, 5), (118_287, 19_000, 127),
-     (200_000, 200, 16)],
+     (150_000, 200, 16), (200_000, 200, 20)],
 )  # fmt: skip
 def test_number_of_shards(pictures, megabytes, shards):
     assert count_shards(pictures, megabytes * 1e6) == shards

@@ -13,7 +13,7 @@ from typing import Any
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, AnnotationError, BoxAnnotation
 from efficientdet.data.importers.json_items import Item, number_of, side_of, walk_json
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
+from efficientdet.data.importers.listing import FaultLog, FilePair, FilePairs, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
 from efficientdet.data.importers.split_names import split_by_folder
 from efficientdet.data.importers.text_files import unreadable, whole_text
@@ -47,7 +47,8 @@ class LabelmeSource(PairedFiles):
         self.root = root
         self.image_root = image_dir or root
         self.labels: tuple[Label, ...] = ()
-        self.splits = split_by_folder(pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture)))
+        splits = split_by_folder(pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture)))
+        self.splits = {name: FilePairs(found) for name, found in splits.items()}
         pictures = tree if image_dir is None else FileTree(image_dir, log)
         report_unannotated(pictures, {pair.picture for pair in pairs}, log)
         self.faults = log.finish()

@@ -18,7 +18,7 @@ from defusedxml.ElementTree import fromstring as parse_xml
 from efficientdet.data import faults
 from efficientdet.data.importers.annotation import LARGEST_SIDE, AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats import voc_lists
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
+from efficientdet.data.importers.listing import FaultLog, FilePair, FilePairs, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles, pair_annotations, report_unannotated
 from efficientdet.data.importers.split_names import split_by_folder
 from efficientdet.data.importers.text_files import read_bounded, unreadable
@@ -61,9 +61,8 @@ class VocSource(PairedFiles):
         self.root = root
         self.image_root = image_dir or root
         self.labels: tuple[Label, ...] = ()
-        self.splits = listed or split_by_folder(
-            pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture))
-        )
+        splits = listed or split_by_folder(pairs, lambda pair: (folder_of(pair.annotation), folder_of(pair.picture)))
+        self.splits = {name: FilePairs(found) for name, found in splits.items()}
         report_unannotated(tree if image_dir is None else FileTree(image_dir, log), annotated, log)
         self.faults = log.finish()
 

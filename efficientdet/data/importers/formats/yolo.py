@@ -9,7 +9,7 @@ from efficientdet.data import faults
 from efficientdet.data.importers.annotation import AnnotatedImage, BoxAnnotation
 from efficientdet.data.importers.formats.yolo_config import YoloConfig, read_config
 from efficientdet.data.importers.formats.yolo_files import list_splits, pair_labels
-from efficientdet.data.importers.listing import FaultLog, FilePair, FileTree, folder_of
+from efficientdet.data.importers.listing import FaultLog, FilePair, FilePairs, FileTree, folder_of
 from efficientdet.data.importers.pairing import MOST_FAULTS, PairedFiles
 from efficientdet.data.importers.picture_index import picture_index
 from efficientdet.data.importers.split_names import split_by_folder
@@ -54,16 +54,16 @@ class YoloSource(PairedFiles):
         self._names = dict(config.names)
         self._has_keypoints = config.has_keypoints
         self.labels = _labels(config, log)
-        self.splits = (
+        splits = (
             {split: [pairs[path] for path in paths] for split, paths in listed.items()}
             if listed
             else split_by_folder(pairs.values(), lambda pair: (folder_of(pair.picture), folder_of(pair.annotation)))
         )
-        self._report(pairs, config, log)
+        self.splits = {name: FilePairs(found) for name, found in splits.items()}
+        self._report(pairs, {pair for found in splits.values() for pair in found}, config, log)
         self.faults = log.finish()
 
-    def _report(self, pairs: dict[str, FilePair], config: YoloConfig, log: FaultLog) -> None:
-        used = {pair for found in self.splits.values() for pair in found}
+    def _report(self, pairs: dict[str, FilePair], used: set[FilePair], config: YoloConfig, log: FaultLog) -> None:
         for pair in pairs.values():
             if pair in used and not pair.annotation:
                 log.add(faults.ANNOTATION_MISSING, pair.picture, "", "no label file: taken for a background picture")
