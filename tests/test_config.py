@@ -92,12 +92,12 @@ def test_error_names_place_value_and_rule(d0: str) -> None:
 
 
 def test_all_errors_are_reported_at_once_in_the_order_of_the_text() -> None:
-    text = "eval_config { batch_size: 0 }\ntrain_config {\n  summarize_gradients: true\n  batch_size: 0\n}\n"
+    text = "eval_config { batch_size: 0 }\ntrain_config {\n  merge_multiple_label_boxes: true\n  batch_size: 0\n}\n"
     with pytest.raises(ConfigError) as error:
         parse_config(text, "x.config")
     assert str(error.value).split("\n") == [
         "x.config:1: eval_config.batch_size (0) must be at least 1",
-        "x.config:3: train_config.summarize_gradients (true) is not supported: there are no gradient summaries",
+        "x.config:3: train_config.merge_multiple_label_boxes (true) is not supported: each box has one class",
         "x.config:4: train_config.batch_size (0) must be at least 1",
     ]
 

@@ -185,7 +185,7 @@ def d0(shared: Any) -> str:
         ("eval_config { export_path: 'a\\000b' }", "must be a path, without NUL characters"),
         (_suppress("max_total_detections: 2147483647"), "(2147483647) must be between 1 and 1e+06"),
         (_train("learning_rate_multipliers { multiplier: 2 }"), 'variables (default "") must be a regular expression'),
-        (_train("summarize_gradients: true"), "summarize_gradients (true) is not supported"),
+        (_train("merge_multiple_label_boxes: true"), "merge_multiple_label_boxes (true) is not supported"),
         (
             _train("fine_tune_checkpoint_type: 'finetune'"),
             '("finetune") must be one of classification, detection, full, fine_tune',
@@ -194,6 +194,15 @@ def d0(shared: Any) -> str:
         (_train("fine_tune_min_backbone_share: 1.5"), "(1.5) must be above 0 and at most 1"),
         (_train("gradient_clipping_by_tensor_norm: -1"), "(-1.0) must be at least 0"),
         (_train("fine_tune_checkpoint_version: V1"), "fine_tune_checkpoint_version (V1) must be V2"),
+        (
+            _train("batch_size: 6 gradient_accumulation_steps: 4"),
+            "batch_size (6) must be divisible by gradient_accumulation_steps (4)",
+        ),
+        (
+            "train_config { batch_size: 8 gradient_accumulation_steps: 2 } "
+            "train_input_reader { num_epochs: 1 drop_remainder: false }",
+            "drop_remainder (false) must be true where train_config.gradient_accumulation_steps is above 1",
+        ),
         (_train("optimizer { momentum_optimizer { momentum_optimizer_value: nan } }"), "(nan) must be between 0 and 1"),
         (_train("data_augmentation_options [{ }]"), "needs one of random_horizontal_flip, random_pixel_value_scale, "),
         (_train("data_augmentation_options { autoaugment_image { policy_name: 'v9' } }"), "must be one of v0, v1"),
@@ -269,7 +278,7 @@ def test_what_is_not_honoured_is_an_error_at_its_line(d0: str, override: str, me
         _ssd("feature_extractor { depth_multiplier: 1.0 pad_to_multiple: 1 num_layers: 6 spaghettinet_arch_name: '' }"),
         _head("use_dropout: false share_prediction_tower: false"),
         _ssd("loss { expected_loss_weights: NONE desired_negative_sampling_ratio: 3 }"),
-        _train("bias_grad_multiplier: 0 summarize_gradients: false freeze_variables: []"),
+        _train("bias_grad_multiplier: 0 merge_multiple_label_boxes: false freeze_variables: []"),
         "eval_config { recall_upper_bound: 1 visualize_groundtruth_boxes: false }",
         "train_input_reader { load_instance_masks: false frame_index: -1 num_keypoints: 0 }",
     ],

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from efficientdet import field_paths
 from efficientdet.config_checks.kinds import Breach, RuleTable
 from efficientdet.protos import eval_pb2, input_reader_pb2, optimizer_pb2, pipeline_pb2, train_pb2
+from efficientdet.verdicts.extractors import EXTRACTORS
 
 _DECAYS = (optimizer_pb2.CosineDecayLearningRate, optimizer_pb2.PolynomialDecayLearningRate)
 _BOUNDED_METRICS = "precision_at_recall_detection_metrics"
@@ -39,6 +42,23 @@ def _manual_steps(schedule: optimizer_pb2.ManualStepLearningRate) -> Iterator[Br
         yield "schedule", f"must have steps that rise from above 0, not {', '.join(map(str, steps))}"
 
 
+def _accumulated_parts(train: train_pb2.TrainConfig) -> Iterator[Breach]:
+    if (parts := train.gradient_accumulation_steps) and train.batch_size % parts:
+        yield "batch_size", f"must be divisible by gradient_accumulation_steps ({parts})"
+
+
+def _smaller_last_batch(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Breach]:
+    reader = config.train_input_reader
+    if config.train_config.gradient_accumulation_steps > 1 and reader.num_epochs and not reader.drop_remainder:
+        text = "must be true where train_config.gradient_accumulation_steps is above 1: the last batch may not divide"
+        yield "train_input_reader.drop_remainder", text
+
+
+def _loss_jump(faults: train_pb2.FaultHandling) -> Iterator[Breach]:
+    if 0 < faults.max_loss_jump <= 1:
+        yield "max_loss_jump", "must be 0, which allows any, or above 1: every other step is above the median"
+
+
 def _checkpoint_version(train: train_pb2.TrainConfig) -> Iterator[Breach]:
     version_1 = train.HasField("fine_tune_checkpoint_version") and train.fine_tune_checkpoint_version == train_pb2.V1
     if train.fine_tune_checkpoint and version_1:
@@ -51,6 +71,24 @@ def _sampled_sources(reader: input_reader_pb2.InputReader) -> Iterator[Breach]:
         yield "sample_from_datasets_weights", f"must be one for each tf_record_input_reader.input_path ({len(paths)})"
     if weights and reader.num_epochs:
         yield "num_epochs", "must be 0 with sample_from_datasets_weights: a mixture of data sets has no epochs"
+
+
+def _recomputed_parts(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Breach]:
+    extractor = config.model.ssd.feature_extractor.type
+    has_pyramid = extractor not in EXTRACTORS or EXTRACTORS[extractor].has_pyramid
+    if train_pb2.PYRAMID in config.train_config.recompute and not has_pyramid:
+        yield "train_config.recompute", f"must be without PYRAMID: {extractor} has no feature pyramid"
+
+
+def _own_files(reader: input_reader_pb2.InputReader) -> Iterator[Breach]:
+    if reader.worker_sharding == input_reader_pb2.BY_FILE and reader.num_epochs:
+        yield "num_epochs", "must be 0 with worker_sharding: BY_FILE: the workers' files would end at different steps"
+
+
+def _services(reader: input_reader_pb2.InputReader) -> Iterator[Breach]:
+    for address in reader.data_service_address.replace(",", " ").split():
+        if not re.fullmatch(r"grpc://[^/:]+:\d+", address):
+            yield "data_service_address", "must be like grpc://host:5050, or several such with commas between"
 
 
 def _evaluation_readers(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Breach]:
@@ -94,14 +132,66 @@ def _evaluated_records(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator
         for name in (name for name, differs in says.items() if differs):
             text = "evaluation reads each record once, in the order of the files, and keeps the last, smaller batch"
             yield f"eval_input_reader[{index}].{name}", text
+        if reader.data_service_address:
+            text = "each worker prepares its batches of evaluation itself"
+            yield f"eval_input_reader[{index}].data_service_address", text
+        if reader.worker_sharding == input_reader_pb2.BY_FILE:
+            text = "the workers share evaluation by batches, whatever the files"
+            yield f"eval_input_reader[{index}].worker_sharding", text
         if reader.skip_crowd:
             text = "evaluation keeps crowds: what is found inside one counts neither for nor against the model"
             yield f"eval_input_reader[{index}].skip_crowd", text
 
 
+def _kept_checkpoints(train: train_pb2.TrainConfig) -> Iterator[Breach]:
+    kept, interval = train.keep_checkpoint_every_n_steps, train.checkpoint_interval_steps
+    if kept and interval and kept % interval:
+        every = math.lcm(kept, interval)
+        text = f"is no multiple of checkpoint_interval_steps ({interval}): every {every} steps one is kept"
+        yield "keep_checkpoint_every_n_steps", text
+
+
+def _same_rate(faults: train_pb2.FaultHandling) -> Iterator[Breach]:
+    if faults.action == train_pb2.FaultHandling.LOWER_RATE and faults.rate_factor == 1:
+        yield "rate_factor", "lowers no rate: the same fault is to be expected again"
+
+
+def _watched_anyway(train: train_pb2.TrainConfig) -> Iterator[Breach]:
+    if train.precision == train_pb2.FLOAT16:
+        yield "fault_handling.watch_gradients", "with precision: FLOAT16, which looks at them in each step"
+
+
+def _unused_normalizer(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Breach]:
+    if not config.model.ssd.normalize_loss_by_num_matches:
+        text = "where model.ssd.normalize_loss_by_num_matches is false"
+        yield "train_config.loss_normalizer_scope", text
+
+
 def _average_decay(optimizer: optimizer_pb2.Optimizer) -> Iterator[Breach]:
     if not optimizer.use_moving_average:
         yield "moving_average_decay", "without use_moving_average"
+
+
+def _no_recovery(faults: train_pb2.FaultHandling) -> Iterator[Breach]:
+    if not faults.max_recoveries and faults.action != train_pb2.FaultHandling.STOP:
+        yield "action", "where max_recoveries is 0: a fault ends training"
+    if faults.action == train_pb2.FaultHandling.STOP:
+        yield "max_recoveries", "where action is STOP"
+    if faults.action != train_pb2.FaultHandling.LOWER_RATE:
+        yield "rate_factor", "where action is not LOWER_RATE"
+
+
+def _nothing_to_compare(config: pipeline_pb2.TrainEvalPipelineConfig) -> Iterator[Breach]:
+    """What evaluations would decide, where there are none, or none with numbers."""
+    if not config.eval_input_reader or config.eval_config.ignore_groundtruth:
+        why = "with eval_config.ignore_groundtruth" if config.eval_input_reader else "without eval_input_reader"
+        for name in ("early_stopping", "best_checkpoint_metric", "keep_best_checkpoint"):
+            yield f"train_config.{name}", why
+
+
+def _no_best(train: train_pb2.TrainConfig) -> Iterator[Breach]:
+    if not train.keep_best_checkpoint and not train.HasField("early_stopping"):
+        yield "best_checkpoint_metric", "without keep_best_checkpoint and early_stopping"
 
 
 def _no_warmup(schedule: Any) -> Iterator[Breach]:
@@ -112,6 +202,11 @@ def _no_warmup(schedule: Any) -> Iterator[Breach]:
 def _no_burnin(schedule: optimizer_pb2.ExponentialDecayLearningRate) -> Iterator[Breach]:
     if not schedule.burnin_steps:
         yield "burnin_learning_rate", "where burnin_steps is 0"
+
+
+def _no_looks(train: train_pb2.TrainConfig) -> Iterator[Breach]:
+    if train.HasField("diagnostics_interval_steps") and not train.diagnostics_interval_steps:
+        yield "summarize_gradients", "where diagnostics_interval_steps is 0"
 
 
 def _metrics(settings: eval_pb2.EvalConfig) -> Iterator[Breach]:
@@ -141,16 +236,30 @@ RULES: RuleTable = (
     (optimizer_pb2.CosineRestartsLearningRate, _warmup),
     (optimizer_pb2.ManualStepLearningRate, _manual_steps),
     (train_pb2.TrainConfig, _checkpoint_version),
+    (train_pb2.TrainConfig, _accumulated_parts),
+    (train_pb2.FaultHandling, _loss_jump),
     (input_reader_pb2.InputReader, _sampled_sources),
+    (input_reader_pb2.InputReader, _own_files),
+    (input_reader_pb2.InputReader, _services),
     (eval_pb2.EvalConfig, _recall_bounds),
+    (pipeline_pb2.TrainEvalPipelineConfig, _recomputed_parts),
     (pipeline_pb2.TrainEvalPipelineConfig, _evaluation_readers),
+    (pipeline_pb2.TrainEvalPipelineConfig, _smaller_last_batch),
 )
 NOTES: RuleTable = (
     (train_pb2.TrainConfig, _decay_end),
+    (train_pb2.TrainConfig, _kept_checkpoints),
     (train_pb2.TrainConfig, _restored_part),
+    (train_pb2.FaultHandling, _same_rate),
     (pipeline_pb2.TrainEvalPipelineConfig, _evaluated_records),
 )
 IDLE: RuleTable = (
+    (train_pb2.FaultHandling, _no_recovery),
+    (pipeline_pb2.TrainEvalPipelineConfig, _nothing_to_compare),
+    (pipeline_pb2.TrainEvalPipelineConfig, _unused_normalizer),
+    (train_pb2.TrainConfig, _watched_anyway),
+    (train_pb2.TrainConfig, _no_looks),
+    (train_pb2.TrainConfig, _no_best),
     (optimizer_pb2.Optimizer, _average_decay),
     (optimizer_pb2.CosineDecayLearningRate, _no_warmup),
     (optimizer_pb2.PolynomialDecayLearningRate, _no_warmup),

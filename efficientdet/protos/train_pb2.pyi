@@ -14,6 +14,24 @@ class CheckpointVersion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     V1: _ClassVar[CheckpointVersion]
     V2: _ClassVar[CheckpointVersion]
 
+class Precision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FLOAT32: _ClassVar[Precision]
+    BFLOAT16: _ClassVar[Precision]
+    FLOAT16: _ClassVar[Precision]
+
+class RecomputedPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FIRST_STAGES: _ClassVar[RecomputedPart]
+    BACKBONE: _ClassVar[RecomputedPart]
+    PYRAMID: _ClassVar[RecomputedPart]
+    HEADS: _ClassVar[RecomputedPart]
+
+class NormalizerScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GLOBAL_BATCH: _ClassVar[NormalizerScope]
+    REPLICA: _ClassVar[NormalizerScope]
+
 class CheckpointWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AVERAGED: _ClassVar[CheckpointWeights]
@@ -21,11 +39,20 @@ class CheckpointWeights(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 UNKNOWN: CheckpointVersion
 V1: CheckpointVersion
 V2: CheckpointVersion
+FLOAT32: Precision
+BFLOAT16: Precision
+FLOAT16: Precision
+FIRST_STAGES: RecomputedPart
+BACKBONE: RecomputedPart
+PYRAMID: RecomputedPart
+HEADS: RecomputedPart
+GLOBAL_BATCH: NormalizerScope
+REPLICA: NormalizerScope
 AVERAGED: CheckpointWeights
 TRAINED: CheckpointWeights
 
 class TrainConfig(_message.Message):
-    __slots__ = ("batch_size", "data_augmentation_options", "sync_replicas", "keep_checkpoint_every_n_hours", "optimizer", "gradient_clipping_by_norm", "fine_tune_checkpoint", "fine_tune_checkpoint_type", "fine_tune_checkpoint_version", "from_detection_checkpoint", "load_all_detection_checkpoint_vars", "run_fine_tune_checkpoint_dummy_computation", "num_steps", "startup_delay_steps", "bias_grad_multiplier", "update_trainable_variables", "freeze_variables", "replicas_to_aggregate", "batch_queue_capacity", "num_batch_queue_threads", "prefetch_queue_capacity", "merge_multiple_label_boxes", "use_multiclass_scores", "add_regularization_loss", "max_number_of_boxes", "unpad_groundtruth_tensors", "retain_original_images", "use_bfloat16", "summarize_gradients", "seed", "checkpoint_interval_steps", "max_checkpoints_to_keep", "gradient_clipping_by_tensor_norm", "fine_tune_checkpoint_label_map_path", "fine_tune_checkpoint_weights", "fine_tune_min_backbone_share", "gradient_clipping_by_value", "learning_rate_multipliers")
+    __slots__ = ("batch_size", "data_augmentation_options", "sync_replicas", "keep_checkpoint_every_n_hours", "optimizer", "gradient_clipping_by_norm", "fine_tune_checkpoint", "fine_tune_checkpoint_type", "fine_tune_checkpoint_version", "from_detection_checkpoint", "load_all_detection_checkpoint_vars", "run_fine_tune_checkpoint_dummy_computation", "num_steps", "startup_delay_steps", "bias_grad_multiplier", "update_trainable_variables", "freeze_variables", "replicas_to_aggregate", "batch_queue_capacity", "num_batch_queue_threads", "prefetch_queue_capacity", "merge_multiple_label_boxes", "use_multiclass_scores", "add_regularization_loss", "max_number_of_boxes", "unpad_groundtruth_tensors", "retain_original_images", "use_bfloat16", "summarize_gradients", "seed", "checkpoint_interval_steps", "max_checkpoints_to_keep", "gradient_clipping_by_tensor_norm", "fine_tune_checkpoint_label_map_path", "fine_tune_checkpoint_weights", "fine_tune_min_backbone_share", "gradient_clipping_by_value", "learning_rate_multipliers", "gradient_accumulation_steps", "precision", "recompute", "loss_normalizer_scope", "fault_handling", "early_stopping", "keep_best_checkpoint", "best_checkpoint_metric", "keep_checkpoint_every_n_steps", "max_hours", "schedule_start_step", "diagnostics_interval_steps")
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     DATA_AUGMENTATION_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     SYNC_REPLICAS_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +91,18 @@ class TrainConfig(_message.Message):
     FINE_TUNE_MIN_BACKBONE_SHARE_FIELD_NUMBER: _ClassVar[int]
     GRADIENT_CLIPPING_BY_VALUE_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_MULTIPLIERS_FIELD_NUMBER: _ClassVar[int]
+    GRADIENT_ACCUMULATION_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
+    RECOMPUTE_FIELD_NUMBER: _ClassVar[int]
+    LOSS_NORMALIZER_SCOPE_FIELD_NUMBER: _ClassVar[int]
+    FAULT_HANDLING_FIELD_NUMBER: _ClassVar[int]
+    EARLY_STOPPING_FIELD_NUMBER: _ClassVar[int]
+    KEEP_BEST_CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    BEST_CHECKPOINT_METRIC_FIELD_NUMBER: _ClassVar[int]
+    KEEP_CHECKPOINT_EVERY_N_STEPS_FIELD_NUMBER: _ClassVar[int]
+    MAX_HOURS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_START_STEP_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_INTERVAL_STEPS_FIELD_NUMBER: _ClassVar[int]
     batch_size: int
     data_augmentation_options: _containers.RepeatedCompositeFieldContainer[_preprocessor_pb2.PreprocessingStep]
     sync_replicas: bool
@@ -102,7 +141,51 @@ class TrainConfig(_message.Message):
     fine_tune_min_backbone_share: float
     gradient_clipping_by_value: float
     learning_rate_multipliers: _containers.RepeatedCompositeFieldContainer[LearningRateMultiplier]
-    def __init__(self, batch_size: _Optional[int] = ..., data_augmentation_options: _Optional[_Iterable[_Union[_preprocessor_pb2.PreprocessingStep, _Mapping]]] = ..., sync_replicas: bool = ..., keep_checkpoint_every_n_hours: _Optional[float] = ..., optimizer: _Optional[_Union[_optimizer_pb2.Optimizer, _Mapping]] = ..., gradient_clipping_by_norm: _Optional[float] = ..., fine_tune_checkpoint: _Optional[str] = ..., fine_tune_checkpoint_type: _Optional[str] = ..., fine_tune_checkpoint_version: _Optional[_Union[CheckpointVersion, str]] = ..., from_detection_checkpoint: bool = ..., load_all_detection_checkpoint_vars: bool = ..., run_fine_tune_checkpoint_dummy_computation: bool = ..., num_steps: _Optional[int] = ..., startup_delay_steps: _Optional[float] = ..., bias_grad_multiplier: _Optional[float] = ..., update_trainable_variables: _Optional[_Iterable[str]] = ..., freeze_variables: _Optional[_Iterable[str]] = ..., replicas_to_aggregate: _Optional[int] = ..., batch_queue_capacity: _Optional[int] = ..., num_batch_queue_threads: _Optional[int] = ..., prefetch_queue_capacity: _Optional[int] = ..., merge_multiple_label_boxes: bool = ..., use_multiclass_scores: bool = ..., add_regularization_loss: bool = ..., max_number_of_boxes: _Optional[int] = ..., unpad_groundtruth_tensors: bool = ..., retain_original_images: bool = ..., use_bfloat16: bool = ..., summarize_gradients: bool = ..., seed: _Optional[int] = ..., checkpoint_interval_steps: _Optional[int] = ..., max_checkpoints_to_keep: _Optional[int] = ..., gradient_clipping_by_tensor_norm: _Optional[float] = ..., fine_tune_checkpoint_label_map_path: _Optional[str] = ..., fine_tune_checkpoint_weights: _Optional[_Union[CheckpointWeights, str]] = ..., fine_tune_min_backbone_share: _Optional[float] = ..., gradient_clipping_by_value: _Optional[float] = ..., learning_rate_multipliers: _Optional[_Iterable[_Union[LearningRateMultiplier, _Mapping]]] = ...) -> None: ...
+    gradient_accumulation_steps: int
+    precision: Precision
+    recompute: _containers.RepeatedScalarFieldContainer[RecomputedPart]
+    loss_normalizer_scope: NormalizerScope
+    fault_handling: FaultHandling
+    early_stopping: EarlyStopping
+    keep_best_checkpoint: bool
+    best_checkpoint_metric: str
+    keep_checkpoint_every_n_steps: int
+    max_hours: float
+    schedule_start_step: int
+    diagnostics_interval_steps: int
+    def __init__(self, batch_size: _Optional[int] = ..., data_augmentation_options: _Optional[_Iterable[_Union[_preprocessor_pb2.PreprocessingStep, _Mapping]]] = ..., sync_replicas: bool = ..., keep_checkpoint_every_n_hours: _Optional[float] = ..., optimizer: _Optional[_Union[_optimizer_pb2.Optimizer, _Mapping]] = ..., gradient_clipping_by_norm: _Optional[float] = ..., fine_tune_checkpoint: _Optional[str] = ..., fine_tune_checkpoint_type: _Optional[str] = ..., fine_tune_checkpoint_version: _Optional[_Union[CheckpointVersion, str]] = ..., from_detection_checkpoint: bool = ..., load_all_detection_checkpoint_vars: bool = ..., run_fine_tune_checkpoint_dummy_computation: bool = ..., num_steps: _Optional[int] = ..., startup_delay_steps: _Optional[float] = ..., bias_grad_multiplier: _Optional[float] = ..., update_trainable_variables: _Optional[_Iterable[str]] = ..., freeze_variables: _Optional[_Iterable[str]] = ..., replicas_to_aggregate: _Optional[int] = ..., batch_queue_capacity: _Optional[int] = ..., num_batch_queue_threads: _Optional[int] = ..., prefetch_queue_capacity: _Optional[int] = ..., merge_multiple_label_boxes: bool = ..., use_multiclass_scores: bool = ..., add_regularization_loss: bool = ..., max_number_of_boxes: _Optional[int] = ..., unpad_groundtruth_tensors: bool = ..., retain_original_images: bool = ..., use_bfloat16: bool = ..., summarize_gradients: bool = ..., seed: _Optional[int] = ..., checkpoint_interval_steps: _Optional[int] = ..., max_checkpoints_to_keep: _Optional[int] = ..., gradient_clipping_by_tensor_norm: _Optional[float] = ..., fine_tune_checkpoint_label_map_path: _Optional[str] = ..., fine_tune_checkpoint_weights: _Optional[_Union[CheckpointWeights, str]] = ..., fine_tune_min_backbone_share: _Optional[float] = ..., gradient_clipping_by_value: _Optional[float] = ..., learning_rate_multipliers: _Optional[_Iterable[_Union[LearningRateMultiplier, _Mapping]]] = ..., gradient_accumulation_steps: _Optional[int] = ..., precision: _Optional[_Union[Precision, str]] = ..., recompute: _Optional[_Iterable[_Union[RecomputedPart, str]]] = ..., loss_normalizer_scope: _Optional[_Union[NormalizerScope, str]] = ..., fault_handling: _Optional[_Union[FaultHandling, _Mapping]] = ..., early_stopping: _Optional[_Union[EarlyStopping, _Mapping]] = ..., keep_best_checkpoint: bool = ..., best_checkpoint_metric: _Optional[str] = ..., keep_checkpoint_every_n_steps: _Optional[int] = ..., max_hours: _Optional[float] = ..., schedule_start_step: _Optional[int] = ..., diagnostics_interval_steps: _Optional[int] = ...) -> None: ...
+
+class FaultHandling(_message.Message):
+    __slots__ = ("action", "max_recoveries", "rate_factor", "max_loss_jump", "watch_gradients")
+    class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STOP: _ClassVar[FaultHandling.Action]
+        SKIP_BATCH: _ClassVar[FaultHandling.Action]
+        LOWER_RATE: _ClassVar[FaultHandling.Action]
+    STOP: FaultHandling.Action
+    SKIP_BATCH: FaultHandling.Action
+    LOWER_RATE: FaultHandling.Action
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    MAX_RECOVERIES_FIELD_NUMBER: _ClassVar[int]
+    RATE_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    MAX_LOSS_JUMP_FIELD_NUMBER: _ClassVar[int]
+    WATCH_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    action: FaultHandling.Action
+    max_recoveries: int
+    rate_factor: float
+    max_loss_jump: float
+    watch_gradients: bool
+    def __init__(self, action: _Optional[_Union[FaultHandling.Action, str]] = ..., max_recoveries: _Optional[int] = ..., rate_factor: _Optional[float] = ..., max_loss_jump: _Optional[float] = ..., watch_gradients: bool = ...) -> None: ...
+
+class EarlyStopping(_message.Message):
+    __slots__ = ("metric", "patience", "min_delta")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_DELTA_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    patience: int
+    min_delta: float
+    def __init__(self, metric: _Optional[str] = ..., patience: _Optional[int] = ..., min_delta: _Optional[float] = ...) -> None: ...
 
 class LearningRateMultiplier(_message.Message):
     __slots__ = ("variables", "multiplier")

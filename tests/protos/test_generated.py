@@ -23,6 +23,8 @@ _GENERATOR = "1.71.2"
 _OWN_MESSAGES = {
     "AdamWOptimizer",
     "CosineRestartsLearningRate",
+    "EarlyStopping",
+    "FaultHandling",
     "IouLoss",
     "LearningRateMultiplier",
     "PolynomialDecayLearningRate",
