@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from efficientdet.data.files import resolve_files
 from efficientdet.data.label_map import LabelMap, read_label_map
 from efficientdet.data.pipeline import Assigner, InputPipeline
 from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, ResizeMethod
-from efficientdet.data.record_order import ReaderSettings, Source
+from efficientdet.data.record_order import ReaderSettings, Source, WorkerSharding
 from efficientdet.data.records import RecordParser
 from efficientdet.errors import ConfigError, DataError
 from efficientdet.protos import image_resizer_pb2, input_reader_pb2
@@ -25,6 +26,13 @@ RESIZE_METHODS: dict[int, ResizeMethod] = {
     image_resizer_pb2.BICUBIC: "bicubic",
     image_resizer_pb2.AREA: "area",
 }
+
+WORKER_SHARDINGS: dict[int, WorkerSharding] = {
+    input_reader_pb2.BY_RECORD: "by_record",
+    input_reader_pb2.BY_FILE: "by_file",
+}
+
+_TRAINING_BUDGET = 10  # records that training may leave out, where the config does not say
 
 
 def _keep_aspect_ratio(message: image_resizer_pb2.KeepAspectRatioResizer) -> KeepAspectRatio:
@@ -131,12 +139,16 @@ def build_eval_input(
 
 def _build(config: PipelineConfig, path: str, **parts: Any) -> InputPipeline:
     reader = _reader(config, path)
+    trains = path == "train_input_reader"
     patterns = list(reader.tf_record_input_reader.input_path)
-    weights = reader.sample_from_datasets_weights if path == "train_input_reader" else ()
+    weights = reader.sample_from_datasets_weights if trains else ()
     try:
         groups = [resolve_files([pattern]) for pattern in patterns] if weights else [resolve_files(patterns)]
     except DataError as error:
         raise DataError(f"{config.where(f'{path}.tf_record_input_reader.input_path')}: {error}") from None
+    services = tuple(reader.data_service_address.replace(",", " ").split()) if trains else ()
+    if services:  # which may run in another folder
+        groups = [[os.path.abspath(file) for file in group] for group in groups]
     files = list(dict.fromkeys(itertools.chain(*groups)))
     sources = tuple(Source(tuple(group), weight) for group, weight in zip(groups, weights, strict=False))
     parse = RecordParser(
@@ -144,7 +156,7 @@ def _build(config: PipelineConfig, path: str, **parts: Any) -> InputPipeline:
         num_classes=config.proto.model.ssd.num_classes,
         use_display_name=reader.use_display_name,
     )
-    return InputPipeline(files, parse=parse, settings=_settings(reader, sources), **parts)
+    return InputPipeline(files, parse=parse, settings=_settings(reader, sources, services, trains), **parts)
 
 
 def _reader(config: PipelineConfig, path: str) -> input_reader_pb2.InputReader:
@@ -153,7 +165,10 @@ def _reader(config: PipelineConfig, path: str) -> input_reader_pb2.InputReader:
     return config.proto.eval_input_reader[int(path.removeprefix("eval_input_reader[").removesuffix("]"))]
 
 
-def _settings(reader: input_reader_pb2.InputReader, sources: tuple[Source, ...]) -> ReaderSettings:
+def _settings(
+    reader: input_reader_pb2.InputReader, sources: tuple[Source, ...], services: tuple[str, ...], trains: bool
+) -> ReaderSettings:
+    budget = _TRAINING_BUDGET if trains else 0
     return ReaderSettings(
         shuffle=reader.shuffle,
         shuffle_buffer_size=reader.shuffle_buffer_size,
@@ -166,4 +181,7 @@ def _settings(reader: input_reader_pb2.InputReader, sources: tuple[Source, ...])
         max_number_of_boxes=reader.max_number_of_boxes,
         skip_crowd=reader.skip_crowd,
         sources=sources,
+        worker_sharding=WORKER_SHARDINGS[reader.worker_sharding],
+        max_unreadable_records=reader.max_unreadable_records if reader.HasField("max_unreadable_records") else budget,
+        services=services,
     )

@@ -117,6 +117,30 @@ def _walk(descriptor: int, path: str) -> Iterator[tuple[int, int]]:
         count, offset = count + 1, end
 
 
+def check_content(path: str | Path, offset: int, length: int) -> str:
+    """Compares the content of a record with its checksum.
+
+    Args:
+      path: a TFRecord file.
+      offset: byte that the record's header starts at, as `walk_records` gives it.
+      length: of the content in bytes.
+
+    Returns:
+      What is wrong with it; "" for nothing.
+
+    Raises:
+      DataError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = os.pread(file.fileno(), length + FOOTER_BYTES, offset + HEADER_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    if len(data) == length + FOOTER_BYTES and masked_crc32c(data[:length]) == struct.unpack("<I", data[length:])[0]:
+        return ""
+    return f"its checksum is wrong (bytes {offset} to {offset + HEADER_BYTES + length + FOOTER_BYTES})"
+
+
 def masked_crc32c(data: bytes) -> int:
     """The checksum of TFRecord files: CRC-32C, rotated and offset so that a checksum of checksums stays meaningful."""
     crc = google_crc32c.value(data)

@@ -7,22 +7,27 @@ first n records sees what follows them in a run that was never interrupted.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from efficientdet.data.files import scan_tfrecord
+from efficientdet.data.record_files import RecordFiles, plain
 from efficientdet.errors import DataError
 
 _UNBOUNDED = np.iinfo(np.int64).max
 _LEAST_GROUP = 16  # records
+LARGEST_GROUP = 2 * _LEAST_GROUP - 1
 _BLOCK = 1 << 16  # sources that are drawn at a time
 # What is folded into the seed where an epoch's number stands otherwise.
 _SOURCE_EPOCHS, _SOURCE_DRAWS = -1, -2
+
+WorkerSharding = Literal["by_record", "by_file"]
+"""All workers read all records, of which each parses its own; or each reads files of its own."""
 
 
 class Source(NamedTuple):
@@ -47,6 +52,9 @@ class ReaderSettings:
     max_number_of_boxes: int  # per picture, M
     skip_crowd: bool = False  # leaves crowd boxes out of training; evaluation always keeps them
     sources: tuple[Source, ...] = ()  # mixed by weight in training, without an end; none takes all files alike
+    worker_sharding: WorkerSharding = "by_record"
+    max_unreadable_records: int = 0  # that are left out; one more is an error
+    services: tuple[str, ...] = ()  # addresses of tf.data services that prepare training's batches, in turn
 
 
 class Record(NamedTuple):
@@ -90,28 +98,42 @@ class RecordOrder:
         Raises:
           DataError: a file is damaged, or there is no record in any, or in any of a source.
         """
-        self._files, self._settings = tuple(files), settings
+        self.records = RecordFiles(files)
+        self._settings = settings
         self._seed = np.array([seed & 0x7FFFFFFF, seed >> 31], np.int64).astype(np.int32)
-        counts = [scan_tfrecord(file) for file in self._files]
-        if not sum(counts):
-            raise DataError(f"no record in {', '.join(self._files) or 'an empty list of files'}")
-        bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self._first_index = bounds[:-1]
+        bounds = self.records.bounds
         self._sampled = np.diff(-(-bounds // settings.sample_1_of_n_examples))  # of each file, with the sampling
-        self._first_file = self._files[int(np.flatnonzero(counts)[0])]
         weights = np.array([source.weight for source in settings.sources])
         self._shares = weights / weights.sum() if weights.size else np.ones([1])
         self._parts = self._make_parts()
 
     @property
     def num_records(self) -> int:
-        """Records of all files (with `sample_1_of_n_examples`, the ones taken)."""
-        return int(self._sampled.sum())
+        """Records of all files that are read (with `sample_1_of_n_examples`, the ones taken)."""
+        return int(self._sampled[np.unique(np.concatenate([part.files for part in self._parts]))].sum())
 
-    @property
-    def first_file(self) -> str:
-        """The first file with a record."""
-        return self._first_file
+    def of_worker(self, worker: int, workers: int) -> RecordOrder:
+        """The order of files that no other worker reads: every `workers`-th of each source, in epochs of their own.
+
+        Args:
+          worker: 0-based number.
+          workers: how many there are.
+
+        Raises:
+          DataError: there are too few files for one of the workers, this one or another.
+        """
+        shared = [part._replace(files=part.files[number::workers]) for part in self._parts for number in range(workers)]
+        if not all(self._sampled[part.files].sum() for part in shared):
+            counts = " and ".join(str(np.count_nonzero(self._sampled[part.files])) for part in self._parts)
+            raise DataError(
+                f"{counts} record files cannot be shared out among {workers} workers, who each need records of their "
+                "own: write more shards, or set worker_sharding: BY_RECORD"
+            )
+        own = copy.copy(self)
+        own._parts = [
+            part._replace(num_records=int(self._sampled[part.files].sum())) for part in shared[worker::workers]
+        ]
+        return own
 
     def training(self, consumed: int) -> tf.data.Dataset:
         """The order of training, from one record on.
@@ -148,7 +170,7 @@ class RecordOrder:
 
     def evaluation(self) -> tf.data.Dataset:
         """(index, serialized) of every record once, in the order of the files."""
-        return self._in_order(tf.data.Dataset.range(len(self._files)), cycle_length=1)
+        return self._in_order(tf.data.Dataset.range(len(self.records.names)), cycle_length=1)
 
     def seed_of(self, *values: tf.Tensor | int) -> tf.Tensor:
         """The seed of something that `values` number; int32 [2]."""
@@ -157,11 +179,12 @@ class RecordOrder:
     def _make_parts(self) -> list[_Part]:
         settings = self._settings
         if not settings.sources:
-            files = np.arange(len(self._files))
-            return [_Part(files, self._seed, self.num_records, settings.num_readers, settings.shuffle_buffer_size)]
+            files = np.arange(len(self.records.names))
+            records = int(self._sampled.sum())
+            return [_Part(files, self._seed, records, settings.num_readers, settings.shuffle_buffer_size)]
         parts = []
         for number, source in enumerate(settings.sources):
-            files = np.array([self._files.index(file) for file in source.files], np.int64)
+            files = np.array([self.records.names.index(file) for file in source.files], np.int64)
             records = int(self._sampled[files].sum())
             if not records:
                 raise DataError(f"no record to sample from in {', '.join(source.files)}")
@@ -222,19 +245,9 @@ class RecordOrder:
 
     def _in_order(self, files: tf.data.Dataset, cycle_length: int) -> tf.data.Dataset:
         """(index, serialized) of the records of files given by number, `cycle_length` files read in turn."""
-        names, first_index = tf.constant(self._files), tf.constant(self._first_index)
-        records = files.interleave(
-            plain(lambda file: tf.data.TFRecordDataset(names[file]).enumerate(first_index[file])),
-            cycle_length=cycle_length,
-            block_length=self._settings.read_block_length,
-        )
+        records = self.records.read(files, cycle_length=cycle_length, block_length=self._settings.read_block_length)
         stride = self._settings.sample_1_of_n_examples
         return records if stride == 1 else records.filter(plain(lambda index, _: index % stride == 0))
-
-
-def plain(function: Callable) -> Callable:
-    """Keeps AutoGraph, which would cost seconds of tracing, off a function that has no need of it."""
-    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _fold_in(seed: tf.Tensor, *values: tf.Tensor | int) -> tf.Tensor:
@@ -245,7 +258,7 @@ def _fold_in(seed: tf.Tensor, *values: tf.Tensor | int) -> tf.Tensor:
 
 def _group_size(num_records: int) -> int:
     """The size of groups that leaves the most records to an epoch's last one, so that none has few to borrow from."""
-    return max(range(_LEAST_GROUP, 2 * _LEAST_GROUP), key=lambda size: (num_records - 1) % size)
+    return max(range(_LEAST_GROUP, LARGEST_GROUP + 1), key=lambda size: (num_records - 1) % size)
 
 
 def _members(group: Record) -> tf.data.Dataset:

@@ -80,7 +80,7 @@ class RecordParser:
         sides = tf.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
         extent = sides[:, 0] * sides[:, 1]
         areas = extent * tf.cast(tf.reduce_prod(original_size), tf.float32)
-        weights = _or_default(features, "image/object/weight", tf.ones([count]), source_id)
+        weights = _finite(_or_default(features, "image/object/weight", tf.ones([count]), source_id), source_id)
         zeros = tf.zeros([count], tf.int64)
         return Example(
             image=image,
@@ -120,6 +120,15 @@ class RecordParser:
         matches = tf.cast(texts[:, tf.newaxis] == known, tf.int32)
         unknown = 1 - tf.reduce_sum(matches, axis=1, keepdims=True)
         return tf.gather(rows, tf.argmax(tf.concat([matches, unknown], axis=1), axis=1))
+
+
+def _finite(weights: tf.Tensor, source_id: tf.Tensor) -> tf.Tensor:
+    is_finite = tf.math.is_finite(weights)
+    odd = tf.boolean_mask(weights, ~is_finite)
+    with tf.control_dependencies(
+        [_require(tf.reduce_all(is_finite), "weight is not a finite number:", odd, source_id)]
+    ):
+        return tf.identity(weights)
 
 
 def decode_image(encoded: tf.Tensor, source_id: tf.Tensor | str = "", *, max_pixels: int = MAX_PIXELS) -> tf.Tensor:

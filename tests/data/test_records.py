@@ -91,6 +91,8 @@ _FAULTS = [
     ({"boxes": [(0.0, 0.0, 1.2, 0.5)]}, "not normalised"),
     ({"boxes": [(0.5, 0.0, 0.4, 0.5)]}, "maximum below its minimum"),
     ({"boxes": [(0.5, 0.0, float("nan"), 0.5)]}, "not a number"),
+    ({"object__weight": [float("nan")]}, "weight is not a finite number:.*nan"),
+    ({"object__weight": [float("inf")]}, "weight is not a finite number:.*inf"),
     ({"encoded": [b""]}, "neither JPEG nor PNG"),
     ({"encoded": [b"GIF89a..."]}, "neither JPEG nor PNG"),
     ({"encoded": None}, "neither JPEG nor PNG"),
