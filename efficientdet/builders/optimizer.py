@@ -14,6 +14,7 @@ from efficientdet.config import PipelineConfig
 from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.protos import optimizer_pb2
 from efficientdet.training import optimizers, schedules
+from efficientdet.training.derived_schedules import Delayed
 from efficientdet.training.variable_rules import trainable_by_path
 
 PHASES: dict[int, schedules.CosinePhase] = {
@@ -155,7 +156,11 @@ def build_optimizer(config: PipelineConfig, model: DetectionModel) -> optimizers
         matched = all_matched(config, f"{path}.{field}", getattr(settings, field), variables)
         return [variables[name] for name in matched]
 
-    return OPTIMIZERS[kind](settings, build_schedule(config, f"{path}.learning_rate"), variables_of)
+    optimizer = OPTIMIZERS[kind](settings, build_schedule(config, f"{path}.learning_rate"), variables_of)
+    if start_step := config.proto.train_config.schedule_start_step:
+        # Around all that the optimizer itself has laid around the schedule: its decay starts there too.
+        optimizer.learning_rate = Delayed(optimizer.learning_rate, start_step)
+    return optimizer
 
 
 def build_schedule(config: PipelineConfig, path: str) -> schedules.Schedule:

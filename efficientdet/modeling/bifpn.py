@@ -7,21 +7,25 @@ Reference: Tan et al. 2020, section 3 (arXiv:1911.09070).
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import get_args
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, get_args
 
 import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import ConvHyperparams
+from efficientdet.modeling.recomputation import recomputed
 from efficientdet.modeling.scaling import CombineMethod
-from efficientdet.modeling.topology import topology
+from efficientdet.modeling.topology import Node, topology
+from efficientdet.ops import wide_sums
 from efficientdet.ops.uses import each_use
 
 COMBINE_METHODS: tuple[CombineMethod, ...] = get_args(CombineMethod)
 
 Size = tuple["int | tf.Tensor", "int | tf.Tensor"]  # (height, width)
+_Maps: TypeAlias = dict[str, Iterator[tf.Tensor]]  # the feature maps known so far, once for each use of them
 _ATTENTION_EPSILON = 1e-4  # of fast_attention's normaliser
 
 
@@ -59,6 +63,8 @@ class BiFPN(keras.layers.Layer):
         self.levels = tuple(range(levels[0], max_level + 1))
         self._levels_in = tuple(levels)
         self._plan = plan = topology(levels, max_level=max_level, num_iterations=num_iterations)
+        self.recompute = False
+        """Whether each cell is computed again in the backward pass."""
         # What is known of every feature map: its level and its channels.
         known = {f"C{level}": (level, width) for level, width in zip(levels, channels, strict=True)}
         known |= {node.name: (node.level, num_filters) for node in (*plan.extra, *plan.nodes)}
@@ -73,22 +79,23 @@ class BiFPN(keras.layers.Layer):
                     num_filters,
                     steps=[node.level - known[source][0] for source in node.inputs],
                     combine_method=combine_method,
-                    hyperparams=hyperparams,
+                    hyperparams=hyperparams.observed(f"cell_{number}"),
                     name=node.name,
                 )
-                for node in plan.nodes
+                for number, cell in enumerate(plan.cells, start=1)
+                for node in cell
             ]
 
     def call(self, features: Sequence[tf.Tensor], training: bool = False) -> tuple[tf.Tensor, ...]:
         """Fuses the feature maps.
 
         Args:
-          features: one float32 [B, H_l, W_l, channels_l] per backbone level, each half the size of the one before,
-            rounded up.
+          features: one [B, H_l, W_l, channels_l] per backbone level, each half the size of the one before, rounded up;
+            float32 or the short type that is computed in.
           training: whether batch norms use the batch's statistics.
 
         Returns:
-          One float32 [B, H_l, W_l, num_filters] per pyramid level, finest first.
+          One [B, H_l, W_l, num_filters] per pyramid level, finest first, of the same type.
         """
         plan = self._plan
         maps = {f"C{level}": each_use(feature) for level, feature in zip(self._levels_in, features, strict=True)}
@@ -98,10 +105,38 @@ class BiFPN(keras.layers.Layer):
             sizes[node.level] = (height + 1) // 2, (width + 1) // 2
             x = resample(next(maps[node.inputs[0]]), size=sizes[node.level], training=training)
             maps[node.name] = each_use(x)
-        for node, fusion in zip(plan.nodes, self.nodes, strict=True):
+        fusions = iter(self.nodes)
+        for number, cell in enumerate(plan.cells):
+            fuse = functools.partial(self._fuse, list(zip(cell, fusions, strict=False)), sizes, training)
+            if training and self.recompute:
+                self._fuse_again(number, fuse, maps)
+            else:
+                fuse(maps)
+        return tuple(next(maps[output]) for output in plan.outputs)
+
+    def _fuse(
+        self, nodes: Sequence[tuple[Node, FusionNode]], sizes: Mapping[int, Size], training: bool, maps: _Maps
+    ) -> None:
+        """Adds the feature maps of the nodes to `maps`, which holds what they are computed from."""
+        for node, fusion in nodes:
             inputs = [next(maps[source]) for source in node.inputs]
             maps[node.name] = each_use(fusion(inputs, size=sizes[node.level], training=training))
-        return tuple(next(maps[output]) for output in plan.outputs)
+
+    def _fuse_again(self, number: int, fuse: Callable[[_Maps], None], maps: _Maps) -> None:
+        """Adds the feature maps of a cell to `maps`: of its own only those that others need."""
+        made = {node.name for node in self._plan.cells[number]}
+        later = itertools.chain.from_iterable(self._plan.cells[number + 1 :])
+        needed = {*self._plan.outputs, *(source for node in later for source in node.inputs)}
+        read = {source for node in self._plan.cells[number] for source in node.inputs}
+        inputs, outputs = sorted(read - made), sorted(made & needed)
+
+        def cell(*features: tf.Tensor) -> list[tf.Tensor]:
+            inner = dict(zip(inputs, map(each_use, features), strict=True))
+            fuse(inner)
+            return [next(inner[output]) for output in outputs]
+
+        results = recomputed(cell, *(next(maps[source]) for source in inputs))
+        maps.update(zip(outputs, map(each_use, results), strict=True))
 
 
 class FusionNode(keras.layers.Layer):
@@ -136,12 +171,12 @@ class FusionNode(keras.layers.Layer):
         """Joins feature maps of neighbouring levels.
 
         Args:
-          inputs: float32 [B, H_i, W_i, C_i] each.
+          inputs: [B, H_i, W_i, C_i] each.
           size: (height, width) of this node's level.
           training: whether batch norms use the batch's statistics.
 
         Returns:
-          float32 [B, height, width, filters].
+          [B, height, width, filters].
         """
         resampled = [
             resample(feature, size=size, training=training)
@@ -188,11 +223,13 @@ class Fusion(keras.layers.Layer):
     - "sum": sum of x_i, no weights.
     - "attention": as TFOD computes it, which is the plain sum: its softmax runs over an axis of length 1, so that every
       weight becomes 1. The weights exist (checkpoints hold them) and get no gradient.
+
+    The weights are computed in float32, in whatever type the maps are.
     """
 
     def __init__(self, num_inputs: int, method: CombineMethod, *, name: str) -> None:
         """Creates the weights, if the method has any: float32 [num_inputs, 1], TFOD's shape."""
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32", autocast=False)
         if method not in COMBINE_METHODS:
             raise ValueError(f"combine_method ({method!r}) must be one of {', '.join(COMBINE_METHODS)}")
         self._method = method
@@ -208,7 +245,8 @@ class Fusion(keras.layers.Layer):
         if self._method == "fast_attention":
             weights = tf.nn.relu(weights)
             weights /= tf.reduce_sum(weights) + _ATTENTION_EPSILON
-        return _add([x * weight for x, weight in zip(inputs, tf.unstack(weights, len(inputs)), strict=True)])
+        each = zip(inputs, tf.unstack(weights, len(inputs)), strict=True)
+        return _add([wide_sums.scale(x, weight) for x, weight in each])
 
 
 def _normalization(filters: int, hyperparams: ConvHyperparams) -> keras.layers.Layer | None:

@@ -6,6 +6,7 @@ Reference: Liu et al. 2016, SSD, section 2.1 (arXiv:1512.02325). The options are
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from efficientdet.modeling import layers
 from efficientdet.modeling.conv_unit import ConvUnit
 from efficientdet.modeling.head_outputs import drop_features, flat_predictions
 from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
+from efficientdet.modeling.recomputation import recomputed
 from efficientdet.ops.box_coder import CODE_SIZE
 from efficientdet.types import Predictions
 
@@ -47,6 +49,10 @@ class ConvolutionalHeadSettings(NamedTuple):
         """The width of each layer that the heads of a map of so many channels share."""
         depth = max(min(channels, self.max_depth), self.min_depth)
         return [depth] * self.num_layers if depth else []
+
+    def observed(self, place: str) -> ConvolutionalHeadSettings:
+        """These settings, with the activations captured as those of a place: see `activation_capture.observed`."""
+        return self._replace(hyperparams=self.hyperparams.observed(place))
 
 
 class ConvolutionalHeads(keras.layers.Layer):
@@ -83,6 +89,8 @@ class ConvolutionalHeads(keras.layers.Layer):
         self._num_slots = num_slots
         self._box_code_clip = box_code_clip
         self._dropout_rate = settings.dropout_rate
+        self.recompute = False
+        """Whether each layer but the final convolutions is computed again in the backward pass."""
         self.shared: list[list[ConvUnit]] = []
         self.boxes: list[LevelHead] = []
         self.classes: list[LevelHead] = []
@@ -90,12 +98,26 @@ class ConvolutionalHeads(keras.layers.Layer):
             for level, (width, anchors) in enumerate(zip(channels, num_anchors, strict=True)):
                 widths = [width, *settings.layer_depths(width)]
                 units = [
-                    ConvUnit(*pair, 1, hyperparams=settings.hyperparams, name=f"shared_{level}_{number}")
+                    ConvUnit(
+                        *pair,
+                        1,
+                        hyperparams=settings.hyperparams.observed(f"shared/level_{level}"),
+                        name=f"shared_{level}_{number}",
+                    )
                     for number, pair in enumerate(itertools.pairwise(widths))
                 ]
-                boxes = LevelHead(widths[-1], anchors * CODE_SIZE, settings=settings, name=f"boxes_{level}")
+                boxes = LevelHead(
+                    widths[-1],
+                    anchors * CODE_SIZE,
+                    settings=settings.observed(f"boxes/level_{level}"),
+                    name=f"boxes_{level}",
+                )
                 classes = LevelHead(
-                    widths[-1], anchors * num_slots, settings=settings, bias=class_bias, name=f"classes_{level}"
+                    widths[-1],
+                    anchors * num_slots,
+                    settings=settings.observed(f"classes/level_{level}"),
+                    bias=class_bias,
+                    name=f"classes_{level}",
                 )
                 self.shared.append(units)
                 self.boxes.append(boxes)
@@ -104,14 +126,17 @@ class ConvolutionalHeads(keras.layers.Layer):
     def call(self, maps: Sequence[tf.Tensor], training: bool = False, seed: tf.Tensor | None = None) -> Predictions:
         """See `detection_model.Heads`."""
         features = list(maps)
+        again = training and self.recompute
         for level, units in enumerate(self.shared):
             for unit in units:
-                features[level] = unit(features[level], training=training)
+                layer = functools.partial(unit.__call__, training=training)
+                features[level] = recomputed(layer, features[level], when=again)
         class_features = features
         if training and self._dropout_rate:
             class_features = drop_features(features, self._dropout_rate, seed)
-        logits = [head(x, training=training) for head, x in zip(self.classes, class_features, strict=True)]
-        codes = [head(x, training=training) for head, x in zip(self.boxes, features, strict=True)]
+        predict = functools.partial(LevelHead.__call__, training=training, recompute=again)
+        logits = [predict(head, x) for head, x in zip(self.classes, class_features, strict=True)]
+        codes = [predict(head, x) for head, x in zip(self.boxes, features, strict=True)]
         return flat_predictions(logits, codes, num_slots=self._num_slots, box_code_clip=self._box_code_clip)
 
 
@@ -156,10 +181,13 @@ class LevelHead(keras.layers.Layer):
                 name="final",
             )
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """[B, H, W, in_channels] -> [B, H, W, outputs]."""
+    def call(self, inputs: tf.Tensor, training: bool = False, recompute: bool = False) -> tf.Tensor:
+        """[B, H, W, in_channels] -> float32 [B, H, W, outputs]."""
         x = inputs
         if self.depthwise is not None:
-            x = self.depthwise(x)
-            x = self._activation(x if self.norm is None else self.norm(x, training=training))
-        return self.final(x)
+            x = recomputed(functools.partial(self._filtered, self.depthwise, training), x, when=recompute)
+        return layers.convolve_each(self.final, [x], widens=True)[0]
+
+    def _filtered(self, depthwise: keras.layers.Layer, training: bool, inputs: tf.Tensor) -> tf.Tensor:
+        x = depthwise(inputs)
+        return self._activation(x if self.norm is None else self.norm(x, training=training))

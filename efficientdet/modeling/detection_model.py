@@ -16,24 +16,27 @@ class Backbone(Protocol):
     """Extracts feature maps: `(images [B, H, W, 3], training, seed) -> maps`, finest first."""
 
     variant: str  # its name: "b0", "lite0", "vgg16"
+    recompute_stride: float  # layers up to this stride are computed again in the backward pass; 0 for none
 
     def __call__(self, images: tf.Tensor, training: bool = False, seed: tf.Tensor | None = None) -> Sequence[tf.Tensor]:
-        """Returns one float32 [B, H_l, W_l, channels] per level."""
+        """Returns one [B, H_l, W_l, channels] per level, in the type that is computed in."""
 
 
 class Heads(Protocol):
     """Predicts from feature maps."""
 
+    recompute: bool  # whether their layers are computed again in the backward pass
+
     def __call__(self, maps: Sequence[tf.Tensor], training: bool = False, seed: tf.Tensor | None = None) -> Predictions:
         """Predicts for all anchors.
 
         Args:
-          maps: one float32 [B, H_l, W_l, channels_l] per level, finest first.
+          maps: one [B, H_l, W_l, channels_l] per level, finest first, in the type that is computed in.
           training: whether batch norms use the batch's statistics, and features are dropped.
           seed: int32 [2], of dropout; needed for training with it.
 
         Returns:
-          class_logits [B, A, S] and box_codes [B, A, 4]: level, then row, column, anchor of the cell.
+          class_logits float32 [B, A, S] and box_codes float32 [B, A, 4]: level, then row, column, anchor of the cell.
 
         Raises:
           ValueError: if a seed is needed and missing.

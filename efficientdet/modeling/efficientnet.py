@@ -6,7 +6,10 @@ References: Tan & Le 2019 (arXiv:1905.11946); Huang et al. 2016, stochastic dept
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -14,6 +17,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.modeling.activation_capture import observed
 from efficientdet.modeling.hyperparams import (
     PUBLISHED_BATCH_NORM,
     Activation,
@@ -22,12 +26,14 @@ from efficientdet.modeling.hyperparams import (
     KernelSettings,
 )
 from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock, fan_out_normal
+from efficientdet.modeling.recomputation import recomputed
 from efficientdet.modeling.scaling import BACKBONES, BackboneScale
 from efficientdet.ops.uses import fan_out
 
 Endpoints = Literal["b0_layer_names", "last_block"]
 
 _STEM_FILTERS = 32
+_STEM_STRIDE = 2
 
 
 class _Stack(NamedTuple):
@@ -144,18 +150,23 @@ class EfficientNet(keras.layers.Layer):
         self.specs = specs
         self.channels = tuple(specs[end].filters for end in ends)
         self._ends = ends
+        strides = (_STEM_STRIDE, *(spec.strides for spec in specs))
+        self._strides = tuple(itertools.accumulate(strides, operator.mul))  # of the outputs of stem and blocks
+        self.recompute_stride = 0.0
+        """Stem and blocks up to this stride in the input are computed again in the backward pass."""
         # The rate grows over all blocks of the classification network, in use or not.
         self._survival = tuple(1 - (1 - survival_probability) * k / len(all_specs) for k in range(len(specs)))
-        self._activation: Activation = tf.nn.relu6 if scale.lite else tf.nn.silu
+        activation: Activation = tf.nn.relu6 if scale.lite else tf.nn.silu
         kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         with tf.name_scope(name):
-            self.stem = layers.conv2d(3, specs[0].in_filters, 3, strides=2, kernel=kernel, name="stem")
+            self._stem_activation = observed(activation, "stem")
+            self.stem = layers.conv2d(3, specs[0].in_filters, 3, strides=_STEM_STRIDE, kernel=kernel, name="stem")
             self.stem_norm = layers.normalization(specs[0].in_filters, settings=batch_norm, name="stem_norm")
             self.blocks = [
                 MBConvBlock(
                     spec,
                     squeeze_excite=not scale.lite,
-                    activation=self._activation,
+                    activation=activation,
                     decay=decay,
                     batch_norm=batch_norm,
                     name=f"block_{spec.stack}_{spec.block}",
@@ -178,12 +189,17 @@ class EfficientNet(keras.layers.Layer):
           ValueError: if a seed is needed and missing.
         """
         scales = self._residual_scales(tf.shape(images)[0], seed) if training else {}
-        x = self._activation(self.stem_norm(self.stem(images), training=training))
+        again = [training and stride <= self.recompute_stride for stride in self._strides]
+        x = recomputed(functools.partial(self._stem, training=training), images, when=again[0])
         outputs = []
-        for position, block in enumerate(self.blocks):
-            x, output = fan_out(block(x, training=training, residual_scale=scales.get(position)), 2)
+        for position, layer in enumerate(self.blocks):
+            block = functools.partial(layer.__call__, training=training, residual_scale=scales.get(position))
+            x, output = fan_out(recomputed(block, x, when=again[position + 1]), 2)
             outputs.append(output)
         return tuple(outputs[end] for end in self._ends)
+
+    def _stem(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        return self._stem_activation(self.stem_norm(self.stem(images), training=training))
 
     def _residual_scales(self, batch_size: tf.Tensor, seed: tf.Tensor | None) -> dict[int, tf.Tensor]:
         """Draws which residual branches live: block position -> float32 [B, 1, 1, 1], 0 or 1 / survival probability."""

@@ -24,13 +24,13 @@ def flat_predictions(
     """Lays the outputs of all levels out one after the other.
 
     Args:
-      class_maps: one float32 [B, H_l, W_l, anchors_l * S] per level.
-      box_maps: one float32 [B, H_l, W_l, anchors_l * 4] per level.
+      class_maps: one [B, H_l, W_l, anchors_l * S] per level, of any floating-point type.
+      box_maps: one [B, H_l, W_l, anchors_l * 4] per level, likewise.
       num_slots: S.
       box_code_clip: (min, max) that box codes are clipped to.
 
     Returns:
-      class_logits [B, A, S] and box_codes [B, A, 4]: level, then row, column, anchor of the cell.
+      class_logits float32 [B, A, S] and box_codes float32 [B, A, 4]: level, then row, column, anchor of the cell.
     """
     box_codes = _flatten(box_maps, CODE_SIZE)
     if box_code_clip is not None:
@@ -42,7 +42,7 @@ def drop_features(maps: Sequence[tf.Tensor], rate: float, seed: tf.Tensor | None
     """Drops single values of each feature map at random, differently on each level.
 
     Args:
-      maps: float32 [B, H_l, W_l, channels] each.
+      maps: [B, H_l, W_l, channels] each.
       rate: the probability of a value to become 0; the others are scaled up.
       seed: int32 [2].
 
@@ -60,5 +60,6 @@ def drop_features(maps: Sequence[tf.Tensor], rate: float, seed: tf.Tensor | None
 
 
 def _flatten(maps: Sequence[tf.Tensor], depth: int) -> tf.Tensor:
-    """One [B, H_l, W_l, anchors * depth] per level -> [B, A, depth]."""
-    return tf.concat([tf.reshape(x, [tf.shape(x)[0], -1, depth]) for x in maps], axis=1)
+    """One [B, H_l, W_l, anchors * depth] per level -> float32 [B, A, depth]."""
+    flat = tf.concat([tf.reshape(x, [tf.shape(x)[0], -1, depth]) for x in maps], axis=1)
+    return tf.cast(flat, tf.float32)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tf_keras as keras
 
+from efficientdet.modeling.activation_capture import observed
+
 # Called as `factory(seed=int)`: a class of `keras.initializers`, or a `functools.partial` of one over its settings.
 InitializerFactory = Callable[..., keras.initializers.Initializer]
 Activation = Callable[[tf.Tensor], tf.Tensor]
@@ -82,3 +84,7 @@ class ConvHyperparams(NamedTuple):
         """Whether the convolutions have a bias."""
         centered = isinstance(self.norm, GroupNormSettings) or (self.norm is not None and self.norm.center)
         return self.use_bias or not centered
+
+    def observed(self, place: str) -> ConvHyperparams:
+        """These settings, with the activations captured as those of a place: see `activation_capture.observed`."""
+        return self._replace(activation=observed(self.activation, place))

@@ -16,7 +16,15 @@ from typing import Literal, TypeVar
 import tensorflow as tf
 import tf_keras as keras
 
+from efficientdet.modeling import convolutions
 from efficientdet.modeling.hyperparams import GroupNormSettings, InitializerFactory, KernelSettings, NormSettings
+from efficientdet.modeling.normalizations import (
+    BatchNormalization,
+    FrozenBatchNormalization,
+    GroupNormalization,
+    SynchronizedBatchNormalization,
+)
+from efficientdet.ops import wide_sums
 from efficientdet.ops.uses import fan_out
 
 _LayerT = TypeVar("_LayerT", bound=keras.layers.Layer)
@@ -76,7 +84,7 @@ def conv2d(
       A layer [B, H, W, in_channels] -> [B, ceil(H / strides), ceil(W / strides), filters]; with "valid" padding of
       H - dilation * (kernel_size - 1) instead of H, and likewise for W.
     """
-    layer = keras.layers.Conv2D(
+    layer = convolutions.Conv2D(
         filters,
         kernel_size,
         strides,
@@ -96,7 +104,7 @@ def depthwise_conv2d(
     in_channels: int, kernel_size: int, *, name: str, kernel: KernelSettings, strides: int = 1, use_bias: bool = False
 ) -> keras.layers.DepthwiseConv2D:
     """A depthwise convolution with SAME padding, one filter per channel."""
-    layer = keras.layers.DepthwiseConv2D(
+    layer = convolutions.DepthwiseConv2D(
         kernel_size,
         strides,
         padding="same",
@@ -120,7 +128,7 @@ def separable_conv2d(
     bias_initializer: keras.initializers.Initializer | str = "zeros",
 ) -> keras.layers.SeparableConv2D:
     """A depthwise convolution followed by a 1x1 convolution, SAME padding, nothing in between."""
-    layer = keras.layers.SeparableConv2D(
+    layer = convolutions.SeparableConv2D(
         filters,
         kernel_size,
         padding="same",
@@ -151,53 +159,31 @@ def normalization(channels: int, *, settings: NormSettings, name: str) -> keras.
         groups = max(count for count in range(1, settings.max_groups + 1) if channels % count == 0)
         return _built(GroupNormalization(groups, epsilon=settings.epsilon, name=name), channels)
     several = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    layer_class = FrozenBatchNormalization if settings.frozen else keras.layers.BatchNormalization
+    synchronized = settings.synchronized and several and not settings.frozen
+    layer_class: type[keras.layers.BatchNormalization] = BatchNormalization
+    if settings.frozen or synchronized:
+        layer_class = FrozenBatchNormalization if settings.frozen else SynchronizedBatchNormalization
     layer = layer_class(
         momentum=settings.momentum,
         epsilon=settings.epsilon,
         center=settings.center,
         scale=settings.scale,
-        synchronized=settings.synchronized and several and not settings.frozen,
+        synchronized=synchronized,
         name=name,
     )
     return _built(layer, channels)
-
-
-class FrozenBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation that trains as it infers: by the moving statistics, which stay; gamma and beta learn."""
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """[..., channels] -> the same shape, whatever `training` says."""
-        del training
-        return super().call(inputs, training=False)
-
-
-class GroupNormalization(keras.layers.GroupNormalization):
-    """Group normalisation with the call of a batch normalisation, and no tensor of more than two uses: see `ops.uses`.
-
-    Reference: Wu & He 2018 (arXiv:1803.08494).
-    """
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """[B, ..., channels] -> the same shape, whatever `training` says."""
-        del training
-        shape = tf.shape(inputs)
-        grouped = tf.reshape(inputs, [shape[0], -1, self.groups, inputs.shape[-1] // self.groups])
-        centered = grouped - tf.reduce_mean(grouped, [1, 3], keepdims=True)
-        variance = tf.reduce_mean(tf.square(centered), [1, 3], keepdims=True)
-        return tf.reshape(centered * tf.math.rsqrt(variance + self.epsilon), shape) * self.gamma + self.beta
 
 
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
     """Sets values to 0 at random, and scales the others up so that the expected value stays.
 
     Args:
-      x: float32 of any shape.
+      x: floating-point, of any shape.
       rate: the probability of a 0, at least 0 and below 1; a Python number.
       seed: int32 [2]; it alone decides.
 
     Returns:
-      float32 of the same shape.
+      The same type and shape.
 
     Raises:
       ValueError: for another rate.
@@ -210,12 +196,15 @@ def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
     return tf.where(kept, x / (1 - rate), 0.0)
 
 
-def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor], *, widens: bool = False) -> list[tf.Tensor]:
     """What `[layer(x) for x in maps]` is, with a gradient of the layer's variables that repeats bit by bit.
 
     Args:
-      layer: as `conv2d` or `separable_conv2d` make it, with stride 1; only its variables are used.
+      layer: as `conv2d` or `separable_conv2d` make it, with stride 1; only its variables are used, in the type of the
+        maps. The gradients of all maps are added in the type that the variables are read in: outside of a layer that
+        computes in a short one, that is float32.
       maps: [B, H, W, in_channels] each.
+      widens: whether the results are float32, whatever the maps are; the bias then counts as it is.
 
     Returns:
       [B, H, W, filters] each.
@@ -232,11 +221,13 @@ def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor]) -> list[
     copies = [fan_out(variable, len(maps)) for variable in variables]
     results = []
     for x, *weights in zip(maps, *copies, strict=True):
+        short = [tf.cast(kernel, x.dtype) for kernel in weights[: len(kernels)]]
         if separable:
-            x = tf.nn.separable_conv2d(x, weights[0], weights[1], strides=(1, 1, 1, 1), padding="SAME")
+            x = tf.nn.separable_conv2d(x, short[0], short[1], strides=(1, 1, 1, 1), padding="SAME")
         else:
-            x = tf.nn.conv2d(x, weights[0], strides=1, padding="SAME")
-        results.append(tf.nn.bias_add(x, weights[-1]) if layer.use_bias else x)
+            x = tf.nn.conv2d(x, short[0], strides=1, padding="SAME")
+        x = tf.cast(x, tf.float32) if widens else x
+        results.append(wide_sums.add_bias(x, tf.cast(weights[-1], x.dtype)) if layer.use_bias else x)
     return results
 
 

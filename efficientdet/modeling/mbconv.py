@@ -13,7 +13,9 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.modeling.activation_capture import observed
 from efficientdet.modeling.hyperparams import Activation, BackboneDecay, BatchNormSettings, KernelSettings
+from efficientdet.ops import wide_sums
 
 _SQUEEZE_RATIO = 0.25  # of a block's input filters
 
@@ -53,7 +55,7 @@ class MBConvBlock(keras.layers.Layer):
         filters = spec.in_filters * spec.expand_ratio
         kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         depthwise = kernel if decay.depthwise_kernels else kernel._replace(l2_weight=0.0)
-        self._activation = activation
+        self._activation = observed(activation, f"stack_{spec.stack}")
         self._has_residual = spec.has_residual
         self.expand: keras.layers.Layer | None = None
         self.squeeze_excite: keras.layers.Layer | None = None
@@ -77,12 +79,12 @@ class MBConvBlock(keras.layers.Layer):
         """[B, H, W, in_filters] -> [B, ceil(H / strides), ceil(W / strides), filters].
 
         Args:
-          inputs: float32.
+          inputs: float32, or the short type that is computed in.
           training: whether batch norms use the batch's statistics.
           residual_scale: float32 [B, 1, 1, 1], what the residual branch is multiplied with (stochastic depth).
 
         Returns:
-          float32, without an activation: the projection is linear.
+          The same type, without an activation: the projection is linear.
         """
         x = inputs
         if self.expand is not None:
@@ -93,7 +95,7 @@ class MBConvBlock(keras.layers.Layer):
         x = self.project_norm(self.project(x), training=training)
         if not self._has_residual:
             return x
-        return inputs + (x if residual_scale is None else x * residual_scale)
+        return inputs + (x if residual_scale is None else x * tf.cast(residual_scale, x.dtype))
 
 
 class SqueezeExcite(keras.layers.Layer):
@@ -117,8 +119,8 @@ class SqueezeExcite(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, channels] -> the same shape."""
-        means = tf.reduce_mean(inputs, [1, 2], keepdims=True)
-        return inputs * tf.sigmoid(self.expand(self._activation(self.reduce(means))))
+        means = wide_sums.mean(inputs, [1, 2])
+        return wide_sums.scale(inputs, tf.sigmoid(self.expand(self._activation(self.reduce(means)))))
 
 
 def fan_out_normal(seed: int) -> keras.initializers.Initializer:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,8 +20,13 @@ class Topology(NamedTuple):
     """A pyramid as data. The backbone's feature maps are named `C<level>` and are not listed."""
 
     extra: tuple[Node, ...]  # levels coarser than the backbone's, each pooled from its one input
-    nodes: tuple[Node, ...]  # in order of computation
+    cells: tuple[tuple[Node, ...], ...]  # one per iteration, in order of computation
     outputs: tuple[str, ...]  # finest level first
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Those of all cells, in order of computation."""
+        return tuple(itertools.chain.from_iterable(self.cells))
 
 
 def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> Topology:
@@ -52,8 +58,9 @@ def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> T
         extra.append(Node(f"P{level}", level, (current[level - 1],)))
         current[level] = f"P{level}"
 
-    nodes: list[Node] = []
+    cells: list[tuple[Node, ...]] = []
     for iteration in range(1, num_iterations + 1):
+        nodes: list[Node] = []
         down = {max_level: current[max_level]}
         for level in range(max_level - 1, lowest - 1, -1):
             nodes.append(Node(f"down{iteration}_P{level}", level, (current[level], down[level + 1])))
@@ -63,5 +70,6 @@ def topology(levels: Sequence[int], *, max_level: int, num_iterations: int) -> T
             middle = (down[level],) if level < max_level else ()
             nodes.append(Node(f"up{iteration}_P{level}", level, (current[level], *middle, up[level - 1])))
             up[level] = nodes[-1].name
+        cells.append(tuple(nodes))
         current = up
-    return Topology(tuple(extra), tuple(nodes), tuple(current[level] for level in sorted(current)))
+    return Topology(tuple(extra), tuple(cells), tuple(current[level] for level in sorted(current)))

@@ -7,6 +7,8 @@ References: Liu et al. 2016, SSD, section 3 and the authors' model (arXiv:1512.0
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -14,12 +16,14 @@ import tf_keras as keras
 
 from efficientdet.modeling.conv_unit import ConvUnit
 from efficientdet.modeling.hyperparams import ConvHyperparams
+from efficientdet.modeling.recomputation import recomputed
 from efficientdet.ops.uses import fan_out
 
 _STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # (filters, convolutions) between poolings
 _FIRST_MAP_STAGE = 3  # conv4, whose last output is the finest feature map
 _FC_FILTERS = 1024  # of VGG's 4096, every fourth
 _FC6_DILATION = 6
+_FC_STRIDE = 16  # of fc6 and fc7 in the input, as of conv5; the extra layers have larger ones
 _INITIAL_SCALE = 20.0  # of the normalised conv4_3: about what its features measure without
 _EPSILON = 1e-10  # of squared lengths
 
@@ -77,20 +81,24 @@ class VggSsd(keras.layers.Layer):
           name: first part of all variable names.
         """
         super().__init__(name=name)
+        self.recompute_stride = 0.0
+        """Stages up to this stride in the input are computed again in the backward pass."""
         with tf.name_scope(name):
             self.stages: list[list[ConvUnit]] = []
             width = 3
             for stage, (filters, repeats) in enumerate(_STAGES, start=1):
                 units = []
                 for number in range(1, repeats + 1):
-                    units.append(ConvUnit(width, filters, 3, hyperparams=hyperparams, name=f"conv{stage}_{number}"))
+                    seen = hyperparams.observed(f"stage_{stage}")
+                    units.append(ConvUnit(width, filters, 3, hyperparams=seen, name=f"conv{stage}_{number}"))
                     width = filters
                 self.stages.append(units)
             self.conv4_3_norm = ScaledL2Norm(_STAGES[_FIRST_MAP_STAGE][0], name="conv4_3_norm")
-            self.fc6 = ConvUnit(width, _FC_FILTERS, 3, dilation=_FC6_DILATION, hyperparams=hyperparams, name="fc6")
-            self.fc7 = ConvUnit(_FC_FILTERS, _FC_FILTERS, 1, hyperparams=hyperparams, name="fc7")
+            seen = hyperparams.observed("fc")
+            self.fc6 = ConvUnit(width, _FC_FILTERS, 3, dilation=_FC6_DILATION, hyperparams=seen, name="fc6")
+            self.fc7 = ConvUnit(_FC_FILTERS, _FC_FILTERS, 1, hyperparams=seen, name="fc7")
             self.extras = [
-                ExtraLayers(in_channels, extra, hyperparams=hyperparams, name=f"conv{number}")
+                ExtraLayers(in_channels, extra, hyperparams=hyperparams.observed("extras"), name=f"conv{number}")
                 for number, (in_channels, extra) in enumerate(
                     zip(self.channels[1:], _EXTRAS, strict=False), start=_FIRST_EXTRA
                 )
@@ -105,7 +113,7 @@ class VggSsd(keras.layers.Layer):
           seed: not used; the network has no randomness.
 
         Returns:
-          One float32 [B, h, w, channels] per map, of `feature_sizes` and `channels`.
+          One [B, h, w, channels] per map, of `feature_sizes` and `channels`, in the type that is computed in.
 
         Raises:
           ValueError: if the images are too small.
@@ -114,20 +122,23 @@ class VggSsd(keras.layers.Layer):
         if None not in images.shape[1:3]:
             feature_sizes((images.shape[1], images.shape[2]))
         x, maps = images, []
+        stride = self.recompute_stride if training else 0
         for number, units in enumerate(self.stages):
-            x = tf.nn.max_pool2d(x, 2, 2, "SAME") if number else x
-            for unit in units:
-                x = unit(x, training=training)
+            stage = functools.partial(_stage, units, pools=number > 0, training=training)
+            x = recomputed(stage, x, when=2**number <= stride)
             if number == _FIRST_MAP_STAGE:
                 x, feature = fan_out(x, 2)
                 maps.append(self.conv4_3_norm(feature))
-        x = tf.nn.max_pool2d(x, 3, 1, "SAME")
-        x = self.fc7(self.fc6(x, training=training), training=training)
-        for extra in self.extras:
+        x = recomputed(functools.partial(self._fully_connected, training=training), x, when=stride >= _FC_STRIDE)
+        for layer in self.extras:
             x, feature = fan_out(x, 2)
             maps.append(feature)
-            x = extra(x, training=training)
+            x = recomputed(functools.partial(layer.__call__, training=training), x, when=stride > _FC_STRIDE)
         return (*maps, x)
+
+    def _fully_connected(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        x = tf.nn.max_pool2d(x, 3, 1, "SAME")
+        return self.fc7(self.fc6(x, training=training), training=training)
 
 
 class ExtraLayers(keras.layers.Layer):
@@ -162,14 +173,22 @@ class ScaledL2Norm(keras.layers.Layer):
 
     def __init__(self, channels: int, *, name: str) -> None:
         """Creates the scale, float32 [channels]."""
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32", autocast=False)
         with tf.name_scope(name):
             self.scale = self.add_weight("scale", (channels,), initializer=keras.initializers.Constant(_INITIAL_SCALE))
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[..., channels] -> the same shape."""
-        squares = tf.reduce_sum(tf.square(inputs), axis=-1, keepdims=True)
-        return inputs * tf.math.rsqrt(squares + _EPSILON) * self.scale
+        """[..., channels] -> the same shape and type; in between it is float32, since squares are large."""
+        x = tf.cast(inputs, tf.float32)
+        squares = tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)
+        return tf.cast(x * tf.math.rsqrt(squares + _EPSILON) * self.scale, inputs.dtype)
+
+
+def _stage(units: Sequence[ConvUnit], x: tf.Tensor, *, pools: bool, training: bool) -> tf.Tensor:
+    x = tf.nn.max_pool2d(x, 2, 2, "SAME") if pools else x
+    for unit in units:
+        x = unit(x, training=training)
+    return x
 
 
 def _cells(side: int) -> list[int]:

@@ -7,17 +7,23 @@ References: Lin et al. 2017, RetinaNet (arXiv:1708.02002); Tan et al. 2020, sect
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.modeling.activation_capture import observed
 from efficientdet.modeling.head_outputs import drop_features, flat_predictions
 from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
+from efficientdet.modeling.recomputation import recomputed
 from efficientdet.ops.box_coder import CODE_SIZE
 from efficientdet.types import Predictions
+
+# Of layers that read variables of others, for several maps: in float32, so that the gradients of all maps are added in
+# float32. The maps stay what they are.
+_SHARING: Mapping[str, Any] = {"dtype": "float32", "autocast": False}
 
 
 class _Kernels(NamedTuple):
@@ -96,7 +102,9 @@ class WeightSharedHeads(keras.layers.Layer):
           box_code_clip: (min, max) that box codes are clipped to.
           name: first part of all variable names.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, **_SHARING)
+        self.recompute = False
+        """Whether each layer is computed again in the backward pass."""
         self._num_slots = num_slots
         self._box_code_clip = box_code_clip
         self._dropout_rate = settings.dropout_rate
@@ -119,8 +127,9 @@ class WeightSharedHeads(keras.layers.Layer):
 
     def call(self, pyramid: Sequence[tf.Tensor], training: bool = False, seed: tf.Tensor | None = None) -> Predictions:
         """See `detection_model.Heads`."""
-        features = self.boxes.tower(pyramid, training=training)
-        class_features = features if self._shares_tower else self.classes.tower(pyramid, training=training)
+        tower = functools.partial(Head.tower, pyramid=pyramid, training=training, recompute=training and self.recompute)
+        features = tower(self.boxes)
+        class_features = features if self._shares_tower else tower(self.classes)
         if training and self._dropout_rate:
             class_features = drop_features(class_features, self._dropout_rate, seed)
         logits, codes = self.classes.predict(class_features), self.boxes.predict(features)
@@ -150,13 +159,15 @@ class Head(keras.layers.Layer):
           bias: the final convolution's, at the start.
           name: first part of all variable names.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, **_SHARING)
         norm, depth = settings.hyperparams.norm, settings.depth
-        self._activation = settings.hyperparams.activation
         widths = [in_channels] + [depth] * settings.num_layers
         # Whatever the normalisation's `center`, which TFOD heeds everywhere else.
         use_bias = settings.hyperparams.use_bias or norm is None
         with tf.name_scope(name):
+            self._activations = tuple(
+                observed(settings.hyperparams.activation, f"level_{level}") for level in range(num_levels)
+            )
             self.convs = [
                 _convolution(width, depth, settings, settings.layer_kernels, use_bias=use_bias, name=f"conv_{number}")
                 for number, width in enumerate(widths[:-1])
@@ -170,19 +181,22 @@ class Head(keras.layers.Layer):
             ]
             self.final = _convolution(widths[-1], outputs, settings, settings.final_kernels, bias=bias, name="final")
 
-    def tower(self, pyramid: Sequence[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+    def tower(self, pyramid: Sequence[tf.Tensor], training: bool = False, recompute: bool = False) -> list[tf.Tensor]:
         """One [B, H_l, W_l, in_channels] per level -> one [B, H_l, W_l, depth] per level."""
         maps = list(pyramid)
-        for number, conv in enumerate(self.convs):
-            maps = layers.convolve_each(conv, maps)
-            if self.norms is not None:
-                maps = [norms[number](x, training=training) for norms, x in zip(self.norms, maps, strict=True)]
-            maps = [self._activation(x) for x in maps]
+        for number in range(len(self.convs)):
+            maps = recomputed(functools.partial(self._layer, number, training), *maps, when=recompute)
         return maps
 
+    def _layer(self, number: int, training: bool, *maps: tf.Tensor) -> list[tf.Tensor]:
+        results = layers.convolve_each(self.convs[number], maps)
+        if self.norms is not None:
+            results = [norms[number](x, training=training) for norms, x in zip(self.norms, results, strict=True)]
+        return [activation(x) for activation, x in zip(self._activations, results, strict=True)]
+
     def predict(self, features: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """What `tower` returns -> one [B, H_l, W_l, outputs] per level."""
-        return layers.convolve_each(self.final, features)
+        """What `tower` returns -> one float32 [B, H_l, W_l, outputs] per level."""
+        return layers.convolve_each(self.final, features, widens=True)
 
 
 def _convolution(

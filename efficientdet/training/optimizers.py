@@ -9,17 +9,20 @@ Detection API (TFOD).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
-from efficientdet.training.schedules import InverseTimeDecay, Schedule
+from efficientdet.training.derived_schedules import InverseTimeDecay
+from efficientdet.training.schedules import Schedule
 from efficientdet.training.variable_rules import VariableRules
 
 Optimizer: TypeAlias = keras.optimizers.legacy.Optimizer
 DecayMeaning = Literal["learning_rate", "squared_gradients"]
+Gradients: TypeAlias = Sequence["tf.Tensor | None"]
+"""One for each of `VariableRules.trained`; None for those that the loss does not depend on."""
 
 _logger = logging.getLogger(__name__)
 
@@ -148,40 +151,69 @@ def create_slots(optimizer: Optimizer, variables: Sequence[tf.Variable]) -> None
     optimizer._create_all_weights(variables)
 
 
-def apply_gradients(
-    optimizer: Optimizer,
-    gradients: Sequence[tf.Tensor | None],
-    rules: VariableRules,
-    clipping: Clipping = Clipping(),  # noqa: B008 (immutable)
-) -> None:
-    """Sums the gradients over the replicas, weighs and clips the sums, and updates the variables.
+def summed(gradients: Gradients, rules: VariableRules) -> Gradients:
+    """Sums gradients over the replicas, and weighs the sums; to be called in replica context.
 
-    The sum comes first, so that N replicas do exactly what one process with the same global batch does. To be called in
-    replica context, which `rules.scaled_updates` is laid around; the losses must be divided such that
-    their sum over replicas is the loss to minimise.
+    The sum comes before anything else is done with them, so that N replicas do exactly what one process with the same
+    global batch does. Losses must be divided such that their sum over replicas is the loss to minimise.
 
     Args:
-      optimizer: one of this module's.
-      gradients: of this replica, for `rules.trained`; None where the loss does not depend on a variable, which then
-        stays as it is.
+      gradients: of this replica, for `rules.trained`; None where the loss does not depend on a variable.
       rules: which variables are trained, and what their gradients are multiplied by.
-      clipping: of the sums.
+
+    Returns:
+      The gradients of the global batch, in the same order.
     """
     untouched = [v.name for g, v in zip(gradients, rules.trained, strict=True) if g is None]
     if untouched:
         _logger.warning("no gradient reaches %d variables, among them %s", len(untouched), ", ".join(untouched[:3]))
+    touched = [v for g, v in zip(gradients, rules.trained, strict=True) if g is not None]
+    all_reduce = tf.distribute.get_replica_context().all_reduce
+    return _of_present(gradients, lambda own: rules.weighed(all_reduce(tf.distribute.ReduceOp.SUM, own), touched))
+
+
+def clipped(gradients: Gradients, clipping: Clipping, *, with_norm: bool = False) -> tuple[Gradients, tf.Tensor | None]:
+    """Clips the gradients of the global batch.
+
+    Args:
+      gradients: as `summed` gives them.
+      clipping: how.
+      with_norm: whether their norm is needed. Where they are clipped by nothing else than it, it costs nothing.
+
+    Returns:
+      The clipped gradients, and the norm of all of them together before they were clipped, float32 [].
+    """
+    norm = None
+    if with_norm:
+        norm = tf.linalg.global_norm(gradients)
+    same = norm if clipping.value <= 0.0 and clipping.tensor_norm <= 0.0 else None
+    return _of_present(gradients, lambda present: _clip(present, clipping, same)), norm
+
+
+def update(optimizer: Optimizer, gradients: Gradients, rules: VariableRules) -> None:
+    """Updates the variables; to be called in replica context, which `rules.scaled_updates` is laid around.
+
+    Args:
+      optimizer: one of this module's.
+      gradients: as `clipped` gives them, the same on all replicas. A variable without one stays as it is.
+      rules: as `summed` got them.
+    """
     pairs = [(g, v) for g, v in zip(gradients, rules.trained, strict=True) if g is not None]
-    reachable, touched = zip(*pairs, strict=True)
-    summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(reachable))
-    clipped = _clip(rules.weighed(summed, touched), clipping)
-    optimizer.apply_gradients(zip(clipped, touched, strict=True), experimental_aggregate_gradients=False)
+    optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
 
 
-def _clip(gradients: Sequence[tf.Tensor], clipping: Clipping) -> Sequence[tf.Tensor]:
+def _of_present(gradients: Gradients, function: Callable[[list[tf.Tensor]], Sequence[tf.Tensor]]) -> Gradients:
+    """Replaces the gradients that there are by what a function makes of their list."""
+    results = iter(function([gradient for gradient in gradients if gradient is not None]))
+    return [None if gradient is None else next(results) for gradient in gradients]
+
+
+def _clip(gradients: Sequence[tf.Tensor], clipping: Clipping, norm: tf.Tensor | None) -> Sequence[tf.Tensor]:
+    """Clips gradients, whose norm may be known already."""
     if clipping.value > 0.0:
         gradients = [tf.clip_by_value(gradient, -clipping.value, clipping.value) for gradient in gradients]
     if clipping.tensor_norm > 0.0:
         gradients = [tf.clip_by_norm(gradient, clipping.tensor_norm) for gradient in gradients]
     if clipping.norm > 0.0:
-        gradients, _ = tf.clip_by_global_norm(gradients, clipping.norm)
+        gradients, _ = tf.clip_by_global_norm(gradients, clipping.norm, use_norm=norm)
     return gradients

@@ -240,21 +240,6 @@ class ManualStep(Schedule):
         return rate
 
 
-@dataclasses.dataclass(frozen=True)
-class InverseTimeDecay(Schedule):
-    """Another schedule divided by `1 + decay * step`.
-
-    This is what TFOD makes of `rms_prop_optimizer.decay`, which it hands to Keras as a decay of the learning rate and
-    not as the decay of the squared-gradient average.
-    """
-
-    schedule: Schedule
-    decay: float
-
-    def _rate(self, step: tf.Tensor) -> tf.Tensor:
-        return self.schedule(step) / (1.0 + self.decay * step)
-
-
 def _check_warmup(schedule: CosineDecay | PolynomialDecay) -> None:
     if schedule.warmup_steps > schedule.total_steps:
         raise ValueError(

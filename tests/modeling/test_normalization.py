@@ -88,28 +88,51 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from efficientdet.modeling import layers
 from efficientdet.modeling.hyperparams import BatchNormSettings
+from efficientdet.modeling.precision import computing_in
+from efficientdet.modeling.recomputation import recomputed
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-def normalized(synchronized):
-    with strategy.scope():
+def normalized(synchronized, again=False, precision="float32"):
+    with strategy.scope(), computing_in(precision):
         settings = BatchNormSettings(momentum=0.5, epsilon=4.0, synchronized=synchronized)
         layer = layers.normalization(1, name="norm", settings=settings)
     def replica():
         first = 4.0 * tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
-        return layer(tf.reshape(tf.stack([first, first + 2.0]), [2, 1, 1, 1]), training=True)
-    outputs = strategy.experimental_local_results(tf.function(strategy.run)(replica))
-    return np.concatenate(outputs)[:, 0, 0, 0], float(layer.moving_mean.numpy()[0])
+        x = tf.reshape(tf.stack([first, first + 2.0]), [2, 1, 1, 1])
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([x, *layer.trainable_variables])
+            y = recomputed(lambda x: layer(x, training=True), x, when=again)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 3)
+        return tf.cast(y, tf.float32), tape.gradient(loss, [x, *layer.trainable_variables])
+    results = tf.function(strategy.run)(replica)
+    outputs, gradients = tf.nest.map_structure(strategy.experimental_local_results, results)
+    gradients = [np.ravel(gradient) for gradient in tf.nest.flatten(gradients)]
+    return np.concatenate(outputs)[:, 0, 0, 0], float(layer.moving_mean.numpy()[0]), gradients
 
 
 # Replica 0 sees 0 and 2, replica 1 sees 4 and 6. Together: mean 3, variance 5. Each alone: mean 1 or 5, variance 1.
-together, mean = normalized(True)
+together, mean, gradients = normalized(True)
 np.testing.assert_allclose(together, [-1, -1 / 3, 1 / 3, 1], rtol=1e-5)
 np.testing.assert_allclose(mean, 1.5)
-alone, mean = normalized(False)
+alone, mean, _ = normalized(False)
 np.testing.assert_allclose(alone, np.array([-1, 1, -1, 1]) / 5 ** 0.5, rtol=1e-5)
 np.testing.assert_allclose(mean, 1.5)
+
+# What is computed again is synchronized again, with the same results and gradients, and counts once.
+outputs, mean, found = normalized(True, again=True)
+np.testing.assert_array_equal(outputs, together)
+np.testing.assert_allclose(mean, 1.5)
+assert len(found) == 2 * 3
+for one, other in zip(found, gradients):
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+for precision in ("bfloat16", "float16"):
+    outputs, mean, found = normalized(True, again=True, precision=precision)
+    np.testing.assert_allclose(outputs, together, rtol=0.01)
+    np.testing.assert_allclose(mean, 1.5, rtol=0.01)
+    for one, other in zip(found, gradients):
+        np.testing.assert_allclose(one, other, rtol=0.05, atol=0.05)
 """
 
 

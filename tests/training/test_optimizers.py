@@ -22,7 +22,12 @@ def _apply(
     optimizers.create_slots(optimizer, variables)
     rules = VariableRules({f"{index}/kernel": variable for index, variable in enumerate(variables)})
     given = [None if gradient is None else tf.constant(gradient) for gradient in gradients]
-    tf.distribute.get_strategy().run(lambda: optimizers.apply_gradients(optimizer, given, rules, *options))
+
+    def step() -> None:
+        gradients, _ = optimizers.clipped(optimizers.summed(given, rules), *(options or [Clipping()]))
+        optimizers.update(optimizer, gradients, rules)
+
+    tf.distribute.get_strategy().run(step)
 
 
 def test_momentum_keeps_the_rate_inside_the_velocity() -> None:

@@ -19,7 +19,6 @@ from efficientdet.training.schedules import (
     CosineDecay,
     CosineRestarts,
     ExponentialDecay,
-    InverseTimeDecay,
     ManualStep,
     PolynomialDecay,
     Schedule,
@@ -176,14 +175,10 @@ def test_manual_rates_without_boundaries() -> None:
     assert float(ManualStep((), (0.25,), warmup=True)(100)) == 0.25
 
 
-def test_inverse_time_decay_divides_the_rate() -> None:
-    assert float(InverseTimeDecay(Constant(6.0), 0.5)(4)) == 2.0
-
-
 def test_schedules_are_values_that_keras_can_describe() -> None:
     assert Constant(0.1) == Constant(0.1)
     assert Constant(0.1) != Constant(0.2)
-    assert InverseTimeDecay(Constant(0.1), 0.5).get_config() == {"schedule": {"learning_rate": 0.1}, "decay": 0.5}
+    assert Constant(0.1).get_config() == {"learning_rate": 0.1}
 
 
 def test_schedules_work_inside_a_graph() -> None:
