@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import tensorflow as tf
 from PIL import ImageColor
 
 from efficientdet.builders.choice import as_written
@@ -20,10 +21,13 @@ from efficientdet.evaluation.coco import CocoEvaluation
 from efficientdet.evaluation.evaluator import EvaluationSettings, Evaluator
 from efficientdet.evaluation.file_names import as_file_name
 from efficientdet.evaluation.metrics import Category, MetricSetFactory
+from efficientdet.evaluation.metrics_file import METRICS_FILE
 from efficientdet.evaluation.pictures import PictureSettings
 from efficientdet.evaluation.voc import Average, PascalVocEvaluation, area_under_curve, eleven_points
 from efficientdet.losses import Loss
 from efficientdet.protos import eval_pb2
+from efficientdet.training.distribution import local_values
+from efficientdet.training.workers import Team
 
 PASCAL_VOC_AVERAGES: dict[int, Average] = {
     eval_pb2.EvalConfig.AREA: area_under_curve,
@@ -77,6 +81,8 @@ def build_evaluators(
     directory: Path,
     write_detections: bool = False,
     write_summaries: bool = True,
+    strategy: tf.distribute.Strategy | None = None,
+    interrupt: Callable[[], None] = lambda: None,
 ) -> list[Evaluator]:
     """Builds an evaluator for each evaluation reader.
 
@@ -88,6 +94,8 @@ def build_evaluators(
       directory: results of a reader go into the folder of its name here, or without a name right here, as TFOD does it.
       write_detections: also write each evaluation's detections and truth as COCO JSON.
       write_summaries: write TensorBoard files.
+      strategy: in whose scope the detector's network was made, and whose workers share the evaluation; None: none.
+      interrupt: is called before each batch; what it raises ends the evaluation.
 
     Returns:
       The evaluators, in the order of the readers.
@@ -95,6 +103,8 @@ def build_evaluators(
     Raises:
       ConfigError: two readers' names make one folder, or a label map does not fit.
     """
+    strategy = strategy or tf.distribute.get_strategy()
+    team = Team(strategy)
     evaluators = []
     for index, (data, folder) in enumerate(zip(inputs, _folders(config), strict=True)):
         settings = build_evaluation_settings(config, index)
@@ -103,14 +113,29 @@ def build_evaluators(
             Evaluator(
                 detector,
                 loss,
-                functools.partial(data.eval_dataset, max_examples=max_eval_images(config)),
+                functools.partial(
+                    data.eval_dataset, max_examples=max_eval_images(config), worker=team.index, workers=team.count
+                ),
                 categories,
                 directory / folder,
                 settings._replace(write_detections=write_detections, write_summaries=write_summaries),
-                explain_error=data.explain,
+                on_input_error=data.exclude_evaluated,
+                peers=team,
+                local_values=functools.partial(local_values, strategy),
+                interrupt=interrupt,
             )
         )
     return evaluators
+
+
+def metrics_files(config: PipelineConfig, directory: Path) -> list[Path]:
+    """Where the evaluations of each reader are recorded, a line each, by evaluators that `build_evaluators` built.
+
+    Args:
+      config: resolved.
+      directory: as `build_evaluators` was given it.
+    """
+    return [directory / folder / METRICS_FILE for folder in _folders(config)]
 
 
 def build_categories(label_map: LabelMap) -> list[Category]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -24,7 +25,7 @@ def evaluate_continuously(
     restore: Callable[[str], int],
     *,
     timeout: float,
-    last_step: int | None = None,
+    last_step: Callable[[], int | None] = lambda: None,
     max_evaluations: int | None = None,
 ) -> Iterator[Evaluation]:
     """Evaluates the newest checkpoint, then each that follows, within a second or two of its appearance.
@@ -37,7 +38,7 @@ def evaluate_continuously(
         checkpoint stands for that one, which is evaluated once.
       restore: restores the checkpoint of the given path, returns its step; raises CheckpointError where it cannot.
       timeout: ends when no new checkpoint appeared for so many seconds.
-      last_step: ends when the checkpoint of this step, or a later one, was evaluated.
+      last_step: is asked after each evaluation; ends when it was that of this step, or of a later one. None: goes on.
       max_evaluations: ends after so many.
 
     Yields:
@@ -59,7 +60,8 @@ def evaluate_continuously(
             continue
         yield evaluate(step)
         done += 1
-        if (last_step is not None and step >= last_step) or done == max_evaluations:
+        last = last_step()
+        if (last is not None and step >= last) or done == max_evaluations:
             return
     if not done:
         raise CheckpointError(f"no checkpoint to evaluate in {checkpoint_dir}, after a wait of {timeout:g} s")
@@ -93,18 +95,24 @@ def _appearing(place: str, timeout: float) -> Iterator[str]:
 def _latest(directory: str) -> str | None:
     """The prefix of the latest checkpoint; where TensorFlow's list is missing, as after a copy, by the files' numbers.
 
-    Training writes the list last. Without it, a file that has just changed may not be complete.
+    Training writes the list last. Without it, files may be on their way: those count that do not grow.
     """
     if latest := tf.train.latest_checkpoint(directory):
         return latest
-    settled = [path for path in Path(directory).glob("ckpt-*.index") if _age(path) > _POLL_SECONDS]
-    numbered = [(int(path.stem.removeprefix("ckpt-")), path) for path in settled if path.stem[5:].isdecimal()]
-    return str(max(numbered)[1].with_suffix("")) if numbered else None
+    stems = [path.stem for path in Path(directory).glob("ckpt-*.index")]
+    steps = [int(stem.removeprefix("ckpt-")) for stem in stems if stem.removeprefix("ckpt-").isdecimal()]
+    if not steps:
+        return None
+    prefix = Path(directory) / f"ckpt-{max(steps)}"
+    before = _sizes(prefix)
+    time.sleep(_POLL_SECONDS)
+    return str(prefix) if _sizes(prefix) == before else None
 
 
-def _age(path: Path) -> float:
-    """Seconds since a file was last written; 0 when it is gone."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
+def _sizes(prefix: Path) -> dict[str, int]:
+    """Bytes of each file of a checkpoint. Times of files say little: clocks jump, and differ between machines."""
+    sizes = {}
+    for path in prefix.parent.glob(f"{prefix.name}.*"):
+        with contextlib.suppress(OSError):  # deleted meanwhile
+            sizes[path.name] = path.stat().st_size
+    return sizes

@@ -3,70 +3,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from efficientdet.data.checks import INPUT_ERRORS
+from efficientdet.data.checks import INPUT_ERRORS, READING_ERRORS, reading_failed
 from efficientdet.detector import Detector
-from efficientdet.errors import DataError
-from efficientdet.evaluation.coco import CocoEvaluation
-from efficientdet.evaluation.metrics import Category, MetricSet, MetricSetFactory
-from efficientdet.evaluation.metrics_file import file_record
-from efficientdet.evaluation.pictures import EvaluationPictures, PictureSettings
+from efficientdet.evaluation.batch_result import BatchResult
+from efficientdet.evaluation.evaluation import Evaluation, EvaluationSettings
+from efficientdet.evaluation.gathering import Gathering
+from efficientdet.evaluation.metrics import Category
+from efficientdet.evaluation.metrics_file import METRICS_FILE, file_record
+from efficientdet.evaluation.sharing import ALONE, Peers, SharedEvaluation
 from efficientdet.losses import Loss
-from efficientdet.types import Batch, Detections, GroundTruth, Losses
+from efficientdet.types import Batch, Detections, Losses
 
 _logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_NOTES = 30.0
-
-
-class EvaluationSettings(NamedTuple):
-    """What to compute, draw and write."""
-
-    metric_sets: tuple[MetricSetFactory, ...]
-    pictures: PictureSettings
-    name: str = ""  # of the data set, in the log
-    per_category: bool = False  # also the AP of each category
-    regularize: bool = True  # the L2 terms count in the losses, as they do in training
-    ignore_truth: bool = False  # no metrics, no losses: only what is found
-    write_detections: bool = False  # COCO files of each evaluation
-    write_summaries: bool = True  # TensorBoard events
-    export_path: Path | None = None  # where the detections of the latest evaluation go as COCO results JSON
-
-
-class Evaluation(NamedTuple):
-    """The outcome of one evaluation."""
-
-    step: int
-    metrics: dict[str, float]  # name -> value in 0..1, -1 where there is nothing to measure; empty without truth
-    losses: Losses | None  # floats, the mean over batches; None without truth
-    images: int
-    seconds: float
-
-    def scalars(self) -> dict[str, float]:
-        """The metrics and the losses by the names under which TensorBoard shows them."""
-        return self.metrics | (self.losses.tags() if self.losses else {})
-
-    def as_record(self) -> dict[str, Any]:
-        """Returns the flat dictionary that becomes a line of metrics.jsonl; what is not finite is None."""
-        scalars = {name: value if math.isfinite(value) else None for name, value in self.scalars().items()}
-        return {"step": self.step} | scalars | {"images": self.images, "seconds": round(self.seconds, 3)}
-
-
-class _Gathered(NamedTuple):
-    """What the pictures of one evaluation add to."""
-
-    metric_sets: tuple[MetricSet, ...]
-    coco: CocoEvaluation | None  # for files; one of the metric sets, if that is there
-    pictures: EvaluationPictures
-    losses: list[Losses]
 
 
 class Evaluator:
@@ -80,26 +39,38 @@ class Evaluator:
         self,
         detector: Detector,
         loss: Loss,
-        dataset_fn: Callable[[], tf.data.Dataset],
+        dataset_fn: Callable[..., tf.data.Dataset],
         categories: Sequence[Category],
         directory: str | Path,
         settings: EvaluationSettings,
         *,
-        explain_error: Callable[[Exception], Exception] | None = None,
+        on_input_error: Callable[[Exception, int], Exception | None] | None = None,
+        peers: Peers = ALONE,
+        local_values: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes an evaluator; nothing runs, and nothing is written, before `evaluate`.
 
         Args:
           detector: the detector to evaluate.
           loss: the loss it is trained with.
-          dataset_fn: gives one pass over the data set, a dataset of Batch, each time it is called.
+          dataset_fn: gives one pass over the data set, a dataset of Batch, each time it is called; with `start_batch=`
+            the rest of one. A picture of original size (0, 0), for a record that cannot be read, counts nowhere.
           categories: the classes of the label map.
           directory: where results go, usually <model_dir>/eval; made when missing.
           settings: see `EvaluationSettings`.
-          explain_error: turns an error of `data.checks.INPUT_ERRORS`, raised where a batch is fetched, into the error
-            to raise in its place; None lets it through. Errors of the network are never taken for errors of the data.
+          on_input_error: is asked about an error of `data.checks.INPUT_ERRORS`, raised where the batch of a number is
+            fetched: returns what to raise in its place, or None where the batch is to be fetched anew. Without it the
+            error itself is raised. Errors of the network are never taken for errors of the data.
+          peers: the workers that share the evaluation: `dataset_fn` gives the batches of this one. All of them call
+            `evaluate` and are given the same evaluation, which the first one writes.
+          local_values: in whose context the network is traced, so that its variables stand for those of one replica.
+          interrupt: is called before each batch; what it raises ends the evaluation, and nothing of it is written.
         """
-        self._explain_error = explain_error
+        self._interrupt = interrupt
+        self._peers = peers
+        self._local_values = local_values
+        self._on_input_error = on_input_error
         self._detector = detector
         self._loss = loss
         self._dataset_fn = dataset_fn
@@ -120,53 +91,70 @@ class Evaluator:
 
         Raises:
           DataError: the data set is empty.
-          Exception: what `explain_error` makes of an error in the data.
+          Exception: what `on_input_error` makes of an error in the data.
         """
-        start = last_note = time.monotonic()
-        gathered = self._start()
+        started = time.monotonic()
+        results = self._results(step)
+        if self._peers.count == 1:
+            return self._conclude(step, results, started)
+        sharing = SharedEvaluation(self._peers)
+        return Evaluation.from_bytes(sharing.run(results, lambda all: self._conclude(step, all, started).as_bytes()))
+
+    def _results(self, step: int) -> Iterator[BatchResult]:
+        """Evaluates batch by batch."""
+        last_note = time.monotonic()
         images = 0
         dataset = self._dataset_fn()
         run = self._traced_step(dataset)
-        for batch in self._batches(dataset):
+        for number, batch in enumerate(self._batches(dataset)):
+            self._interrupt()
             losses, detections = tf.nest.map_structure(np.asarray, run(batch))
-            if losses:
-                gathered.losses.append(losses)
-            self._collect(tf.nest.map_structure(np.asarray, batch), detections, gathered)
-            images += len(batch.inputs)
+            arrays = tf.nest.map_structure(np.asarray, batch)
+            earlier = number * self._peers.count + self._peers.index  # batches of the data set
+            yield BatchResult(
+                losses=losses,
+                detections=detections,
+                ground_truth=arrays.ground_truth,
+                source_ids=arrays.source_ids,
+                original_sizes=arrays.original_sizes,
+                true_sizes=arrays.true_sizes,
+                input_size=np.array(arrays.inputs.shape[1:3], np.int32),
+                inputs=arrays.inputs[: max(0, self._settings.num_drawn - earlier * len(arrays.inputs))],
+            )
+            images += len(arrays.inputs)
             if time.monotonic() - last_note > _SECONDS_BETWEEN_NOTES:
                 last_note = time.monotonic()
                 _logger.info("evaluating step %d: %d images so far", step, images)
-        if not images:
-            raise DataError("the evaluation data set holds no image: nothing to evaluate")
-        metrics: dict[str, float] = {}
-        for metric_set in gathered.metric_sets:
-            metrics |= metric_set.compute(per_category=self._settings.per_category)
-        evaluation = Evaluation(step, metrics, _mean(gathered.losses), images, time.monotonic() - start)
-        self._publish(evaluation, gathered)
+
+    def _conclude(self, step: int, results: Iterable[BatchResult], started: float) -> Evaluation:
+        """Takes all results in, and publishes what comes out."""
+        gathering = Gathering(self._categories, self._settings, self._detector.preprocess.to_pixels)
+        for result in results:
+            gathering.add(result)
+        evaluation = gathering.conclude(step, started)
+        self._publish(evaluation, gathering)
         return evaluation
 
-    def _start(self) -> _Gathered:
-        settings, categories = self._settings, self._categories
-        metric_sets = () if settings.ignore_truth else tuple(make(categories) for make in settings.metric_sets)
-        coco = next((metric_set for metric_set in metric_sets if isinstance(metric_set, CocoEvaluation)), None)
-        if coco is None and (settings.write_detections or settings.export_path):
-            coco = CocoEvaluation(categories)
-        names = {category.id - 1: category.name for category in categories}
-        pictures = EvaluationPictures(settings.pictures, names, self._detector.preprocess.to_pixels)
-        return _Gathered(metric_sets, coco, pictures, [])
-
     def _batches(self, dataset: tf.data.Dataset) -> Iterator[Batch]:
+        """The batches of this worker; `dataset` starts with its first."""
         iterator = iter(dataset)
+        number = self._peers.index
         while True:
             try:
                 batch = next(iterator)
             except StopIteration:
                 return
             except INPUT_ERRORS as error:
-                if self._explain_error is None:
+                if self._on_input_error is None:
                     raise
-                raise self._explain_error(error) from error
+                if (problem := self._on_input_error(error, number)) is not None:
+                    raise problem from error
+                iterator = iter(self._dataset_fn(start_batch=number))
+                continue
+            except READING_ERRORS as error:
+                raise reading_failed(error, number) from error
             yield batch
+            number += self._peers.count
 
     def _traced_step(self, dataset: tf.data.Dataset) -> Any:
         """Traces the step once, for batches of any length: the last one of a pass is often shorter."""
@@ -174,7 +162,9 @@ class Evaluator:
             spec = tf.nest.map_structure(
                 lambda element: tf.TensorSpec([None, *element.shape[1:]], element.dtype), dataset.element_spec
             )
-            self._step_function = tf.function(self._run_step, input_signature=[spec], autograph=False)
+            step = tf.function(self._run_step, input_signature=[spec], autograph=False)
+            with self._local_values():
+                self._step_function = step.get_concrete_function()
         return self._step_function
 
     def _run_step(self, batch: Batch) -> tuple[Losses | tuple[()], Detections]:
@@ -187,60 +177,15 @@ class Evaluator:
         total = localization + classification + regularization
         return Losses(localization, classification, regularization, total), detections
 
-    def _collect(self, batch: Batch, detections: Detections, gathered: _Gathered) -> None:
-        """Files one batch, of numpy arrays, picture by picture."""
-        settings = self._settings
-        is_drawn = settings.write_summaries or settings.pictures.export_directory is not None
-        for index in range(len(batch.inputs)):
-            picture, found = (
-                tf.nest.map_structure(lambda rows, i=index: rows[i], part) for part in (batch, detections)
-            )
-            source_id, size = picture.source_ids.decode("utf-8", "replace"), picture.original_sizes
-            truth = None
-            if not settings.ignore_truth:
-                truth = in_picture_frame(picture.ground_truth, picture.inputs.shape[:2], picture.true_sizes)
-                for metric_set in gathered.metric_sets:
-                    metric_set.add(source_id, size, found, truth)
-            if gathered.coco is not None and gathered.coco not in gathered.metric_sets:
-                gathered.coco.add(source_id, size, found, truth)
-            if is_drawn:
-                gathered.pictures.add(picture, found, truth)
-
-    def _publish(self, evaluation: Evaluation, gathered: _Gathered) -> None:
+    def _publish(self, evaluation: Evaluation, gathering: Gathering) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         if self._settings.write_summaries:
-            self._summarize(evaluation, gathered.pictures.drawn)
-        gathered.pictures.export()
-        if gathered.coco is not None:
-            self._write_files(gathered.coco, evaluation.step)
-        file_record(self._directory / "metrics.jsonl", evaluation.as_record())
-        self._log(evaluation, gathered.metric_sets)
-
-    def _log(self, evaluation: Evaluation, metric_sets: Sequence[MetricSet]) -> None:
-        figures = [
-            f"{label} {evaluation.metrics[name]:.4f}"
-            for metric_set in metric_sets
-            for label, name in metric_set.headline.items()
-        ]
-        if evaluation.losses is not None:
-            figures.append(f"loss {evaluation.losses.total:.4f}")
-        _logger.info(
-            "step %d: %s on %d images%s in %.1f s",
-            evaluation.step,
-            ", ".join(figures) or "nothing measured, since the truth is ignored,",
-            evaluation.images,
-            f" of {self._settings.name}" if self._settings.name else "",
-            evaluation.seconds,
-        )
-
-    def _write_files(self, coco: CocoEvaluation, step: int) -> None:
-        folder = self._directory / f"step-{step}"
-        if self._settings.write_detections and self._settings.ignore_truth:
-            coco.write_detections(folder / "detections.json")
-        elif self._settings.write_detections:
-            coco.write(folder)
-        if self._settings.export_path is not None:
-            coco.write_detections(self._settings.export_path)
+            self._summarize(evaluation, gathering.drawn)
+        gathering.write(self._directory, evaluation.step)
+        file_record(self._directory / METRICS_FILE, evaluation.as_record())
+        _logger.info("step %d: %s", evaluation.step, gathering.in_words(evaluation))
+        if left_out := gathering.in_words_left_out():
+            _logger.warning("step %d: %s", evaluation.step, left_out)
 
     def _summarize(self, evaluation: Evaluation, pictures: Sequence[np.ndarray]) -> None:
         if self._writer is None:
@@ -262,22 +207,3 @@ def evaluate_all(evaluators: Sequence[Evaluator], step: int) -> Evaluation:
     """
     first, *_ = [evaluator.evaluate(step) for evaluator in evaluators]
     return first
-
-
-def _mean(losses: Sequence[Losses]) -> Losses | None:
-    """The mean over batches; None where there are none."""
-    if not losses:
-        return None
-    return Losses(*(float(values) for values in np.mean(np.asarray(losses, np.float64), axis=0)))
-
-
-def in_picture_frame(truth: GroundTruth, input_size: Sequence[int], true_size: Sequence[int]) -> GroundTruth:
-    """Takes the boxes of one picture from the frame of the padded input to that of the picture.
-
-    Args:
-      truth: numpy arrays without a batch dimension.
-      input_size: (H, W) of the network's input.
-      true_size: (h, w) of the picture inside it.
-    """
-    scale = np.asarray(input_size, np.float64) / np.asarray(true_size, np.float64)
-    return truth._replace(boxes=truth.boxes * np.tile(scale, 2))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from efficientdet.atomic_write import replace_atomically
 from efficientdet.evaluation.file_names import as_file_name
-from efficientdet.types import Batch, Detections, GroundTruth
+from efficientdet.types import Detections, GroundTruth
 from efficientdet.visualization import draw_boxes, draw_detections, draw_outlines, enlarged, side_by_side
 
 
@@ -51,17 +51,18 @@ class EvaluationPictures:
         self._source_ids: list[str] = []
         self.drawn: list[np.ndarray] = []
 
-    def add(self, picture: Batch, detections: Detections, truth: GroundTruth | None) -> None:
+    def add(self, source_id: str, inputs: np.ndarray, detections: Detections, truth: GroundTruth | None) -> None:
         """Draws a picture, if it is one of the first.
 
         Args:
-          picture: numpy arrays without a batch dimension.
-          detections: of the picture, likewise.
+          source_id: its name in the data set.
+          inputs: float32 [h, w, 3], what the network saw of it, without padding.
+          detections: numpy arrays without a batch dimension.
           truth: likewise, boxes normalised to the picture; None leaves it out.
         """
         if len(self.drawn) < self._settings.num_pictures:
-            self.drawn.append(self._draw(picture, detections, truth))
-            self._source_ids.append(picture.source_ids.decode("utf-8", "replace"))
+            self.drawn.append(self._draw(inputs, detections, truth))
+            self._source_ids.append(source_id)
 
     def export(self) -> None:
         """Writes the pictures that were drawn, under the names that TFOD gives them."""
@@ -74,10 +75,9 @@ class EvaluationPictures:
             Image.fromarray(picture).save(content, "PNG")
             replace_atomically(directory / f"export-image-{index}{ending}.png", content.getvalue())
 
-    def _draw(self, picture: Batch, detections: Detections, truth: GroundTruth | None) -> np.ndarray:
+    def _draw(self, inputs: np.ndarray, detections: Detections, truth: GroundTruth | None) -> np.ndarray:
         settings = self._settings
-        height, width = picture.true_sizes
-        pixels = below = enlarged(self._to_pixels(picture.inputs[:height, :width]))
+        pixels = below = enlarged(self._to_pixels(inputs))
         if truth is not None and settings.truth_colour is not None:
             below = draw_outlines(pixels, truth.boxes[: truth.count], settings.truth_colour)
         predicted = draw_detections(

@@ -109,10 +109,12 @@ def build(
     *,
     model: Callable[..., Predictions] | None = None,
     dataset_fn: Callable[[], tf.data.Dataset] = pictures,
+    keywords: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Evaluator:
-    """An evaluator of `Telegraph` on `pictures`; `changes` are of its settings."""
+    """An evaluator of `Telegraph` on `pictures`, given `keywords`; `changes` are of its settings."""
     # A Batch is preprocessed already.
     preprocess: Any = SimpleNamespace(to_pixels=lambda inputs: (inputs + MEAN_COLOUR).astype(np.uint8))
     detector = Detector(model or Telegraph(), preprocess, _read_message, lambda predictions: (None, None))
-    return Evaluator(detector, _Loss(), dataset_fn, _CATEGORIES, directory, _SETTINGS._replace(**changes))
+    settings = _SETTINGS._replace(**changes)
+    return Evaluator(detector, _Loss(), dataset_fn, _CATEGORIES, directory, settings, **(keywords or {}))

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from efficientdet.errors import CheckpointError
 from efficientdet.evaluation.continuous import evaluate_continuously
-from efficientdet.training.checkpoints import checkpoint_step
+from efficientdet.training.checkpoint_files import checkpoint_step
 
 
 class _Training:
@@ -35,7 +35,7 @@ def _evaluate(step: int) -> Any:
 def test_each_new_checkpoint_is_evaluated_within_seconds(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     training.save(5)
-    evaluations = evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=20, last_step=9)
+    evaluations = evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=20, last_step=lambda: 9)
     assert next(evaluations) == 5
     training.save(9)
     start = time.monotonic()
@@ -74,8 +74,12 @@ def test_a_prefix_stands_for_one_checkpoint(tmp_path: Path) -> None:
 def test_a_copy_without_tensorflows_list_is_evaluated(tmp_path: Path) -> None:
     training = _Training(tmp_path)
     for step in (9, 10):
-        os.utime(training.save(step) + ".index", (0, 0))
+        os.utime(training.save(step) + ".index", (2e9, 2e9))  # in the future: this clock has been set back
     (tmp_path / "checkpoint").unlink()
+    others = ["best/ckpt-90.index", ".incomplete/ckpt-80.index", "ckpt-70.index.damaged", "ckpt-60.crc"]
+    for name in others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     assert list(evaluate_continuously(_evaluate, tmp_path, checkpoint_step, timeout=0)) == [10]
 
 

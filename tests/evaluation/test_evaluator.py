@@ -152,6 +152,6 @@ def test_only_fetching_a_batch_is_blamed_on_the_data(tmp_path: Path) -> None:
         ({"model": fail}, tf.errors.InvalidArgumentError, "in the network"),
     ):
         evaluator = build(tmp_path, **options)
-        evaluator._explain_error = lambda error: DataError("record 3")
+        evaluator._on_input_error = lambda error, number: DataError("record 3")
         with pytest.raises(expected, match=message):
             evaluator.evaluate(0)

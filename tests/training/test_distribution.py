@@ -11,7 +11,10 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from efficientdet.training.distribution import choose_strategy
+from efficientdet.data.input_share import InputShare
+from efficientdet.errors import WorkerLostError
+from efficientdet.training.distribution import choose_strategy, distributed
+from efficientdet.training.workers import Workers, agree, gather, loss_of_worker_told, require_alike, workers_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +29,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
+from efficientdet.training.checkpoint_writing import Retention
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.variable_rules import VariableRules, trainable_by_path
@@ -45,7 +49,9 @@ def run(strategy, directory):
     trainer = stubs.make_trainer(
         model=model, optimizer=optimizer, strategy=strategy, settings=settings, rules=rules
     )
-    checkpoints = TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=1)
+    checkpoints = TrainingCheckpoints(
+        directory, model=trainer.model, optimizer=trainer.optimizer, retention=Retention(1)
+    )
     checkpoints.restore_latest()
     losses = [trainer.train_step() for _ in range(3)]
     checkpoints.save()
@@ -96,6 +102,22 @@ one, two = heads_gradients(tf.distribute.get_strategy()), heads_gradients(strate
 assert len(one) == 2 * (2 * 3 + 2 * 2)
 for first, second in zip(one, two):
     np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
+
+# Each replica moves statistics of its own, until they are given one value, the mean.
+from efficientdet.training.distribution import local_values, synchronize_statistics
+
+trainer = stubs.make_trainer(strategy=strategy)
+trainer.train_step()
+moved = [v.numpy() for v in strategy.experimental_local_results(trainer.model.norm.moving_mean)]
+assert not np.array_equal(*moved)
+with local_values(strategy):
+    read = tf.function(lambda: trainer.model.norm.moving_mean + 0.0).get_concrete_function()
+np.testing.assert_array_equal(read(), moved[0])
+synchronize_statistics(strategy, trainer.model)
+now = [v.numpy() for v in strategy.experimental_local_results(trainer.model.norm.moving_mean)]
+np.testing.assert_array_equal(*now)
+np.testing.assert_allclose(now[0], (moved[0] + moved[1]) / 2, rtol=1e-6)
+np.testing.assert_array_equal(read(), now[0])
 print("replicas agree")
 """
 
@@ -104,6 +126,31 @@ def test_two_replicas_train_as_one(tmp_path: Path) -> None:
     script = _TWO_REPLICAS.format(root=str(_ROOT), tests=str(_ROOT / "tests"), directory=str(tmp_path))
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "replicas agree" in process.stdout, process.stderr[-3000:]
+
+
+def test_one_process_agrees_with_itself() -> None:
+    alone = tf.distribute.get_strategy()
+    assert workers_of(alone) == Workers(0, 1)
+    assert workers_of(alone).is_chief
+    assert not Workers(1, 2).is_chief
+    assert (agree(alone, True), agree(alone, False)) == (True, False)
+    assert gather(alone, b"x") == [b"x"]
+    require_alike(alone, "the config", "x")
+
+
+def test_the_share_of_one_replica_is_everything() -> None:
+    shares = []
+    dataset = tf.data.Dataset.range(3)
+    assert distributed(tf.distribute.get_strategy(), lambda share: shares.append(share) or dataset) is dataset
+    assert shares == [InputShare(0, 1, 1)]
+
+
+def test_a_lost_worker_is_named() -> None:
+    text = "Collective ops is aborted by: Error reported from /job:worker/task:3: no heartbeats"
+    with pytest.raises(WorkerLostError, match="worker 3 is lost"), loss_of_worker_told():
+        raise tf.errors.UnavailableError(None, None, text)
+    with pytest.raises(tf.errors.UnavailableError, match="the disk"), loss_of_worker_told():
+        raise tf.errors.UnavailableError(None, None, "the disk is away")
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="has a GPU")
