@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from efficientdet.atomic_write import replace_atomically
+from efficientdet.atomic_write import remove_leftovers, replace_atomically
 
 
 def test_text_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -34,3 +34,27 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
         replace_atomically(tmp_path / "x.txt", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
     assert (tmp_path / "x.txt").read_text() == "old"
+
+
+def test_what_is_durable_is_flushed_before_it_takes_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+
+    def note(descriptor: int) -> None:
+        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fsync", note)
+    replace_atomically(tmp_path / "x.txt", "one")
+    assert flushed == []
+    replace_atomically(tmp_path / "x.txt", "two", durable=True)
+    assert flushed == [str(tmp_path / f".x.txt.efficientdet-{os.getpid()}.tmp"), str(tmp_path)]
+
+
+def test_leftovers_of_a_kill_go_and_nothing_else(tmp_path: Path) -> None:
+    ours = [".x.txt.efficientdet-123.tmp", ".a b.config.efficientdet-4.tmp"]
+    others = [".notes.1.tmp", ".x.tmp", "x.efficientdet-12.tmp", ".efficientdet-12.tmp", f"{ours[0]}.bak"]
+    names = [*ours, *others]
+    for name in names:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+    remove_leftovers(tmp_path / "absent")

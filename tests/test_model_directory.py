@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import json
 import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from efficientdet.config import PipelineConfig, load_config
-from efficientdet.errors import ConfigError
-from efficientdet.model_directory import reconcile, record
+from efficientdet.errors import ConfigError, UsageError
+from efficientdet.model_directory import locked, reconcile, record
 from tests.end_to_end.tiny import CONFIG
 
 
@@ -93,3 +101,69 @@ def test_a_training_does_not_move_into_an_export(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     with pytest.raises(ConfigError, match=r"holds an export or a conversion: .* Choose another --model_dir"):
         reconcile(tmp_path, _config(), resuming=False)
+
+
+_HOLD = """
+import sys, time
+from efficientdet.model_directory import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    with subprocess.Popen([sys.executable, "-c", _HOLD, str(folder)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        text = f"{folder} is in use: process {process.pid} on {socket.gethostname()}, started 20"
+        with pytest.raises(UsageError) as caught, locked(folder):
+            pass
+        assert str(caught.value).startswith(text)
+        assert str(caught.value).endswith(", trains there. Wait until it ends, or choose another --model_dir")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with locked(folder):
+        assert json.loads((folder / ".lock").read_text())["pid"] == os.getpid()
+        with pytest.raises(UsageError, match=f"process {os.getpid()} on"), locked(folder):
+            pass
+    with locked(folder):
+        pass
+
+
+def test_a_lock_whose_text_is_half_written_is_still_one(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        (tmp_path / ".lock").write_text('{"pid": 1')
+        with pytest.raises(UsageError, match="is in use: another process trains there"), locked(tmp_path):
+            pass
+
+
+def test_a_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path):
+        assert f"{tmp_path} cannot be locked (No locks available)" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write to .*file: File exists. Choose"), locked(tmp_path / "file"):
+        pass
+    number = errno.EROFS
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(UsageError, match=r"cannot write to .*: Read-only file system"), locked(tmp_path):
+        pass
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "pwrite", refuse)
+    number = errno.ENOSPC
+    with pytest.raises(UsageError, match=r"cannot write to .*: No space left on device"), locked(tmp_path):
+        pass

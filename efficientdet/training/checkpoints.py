@@ -10,71 +10,85 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Collection, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.errors import CheckpointError, TrainingError
+from efficientdet.training.best_checkpoint import BEST, replace_best
+from efficientdet.training.checkpoint_damage import damage_of
+from efficientdet.training.checkpoint_files import STEP_KEY, checkpoint_prefix, saved_steps
+from efficientdet.training.checkpoint_writing import (
+    Retention,
+    add_checkpoint,
+    list_checkpoints,
+    reason_of,
+    remove_leftovers,
+    set_aside,
+)
 from efficientdet.training.optimizers import Optimizer
+from efficientdet.training.workers import Workers
 from efficientdet.weights.damage import first_line
-from efficientdet.weights.files import open_contents
 from efficientdet.weights.fitting import differences, fit_shapes, listing
-from efficientdet.weights.object_graph import SLOT, VALUE
+from efficientdet.weights.object_graph import GRAPH_KEY, SLOT, VALUE
 from efficientdet.weights.tensorflow_checkpoint import DAMAGE
 from efficientdet.weights.variables import variables_by_path
 
-_STEP = f"step{VALUE}"
 _TFOD_PREFIX = "model/_feature_extractor/"
+# What a checkpoint holds besides the extras; TensorFlow's own manager, which wrote earlier ones, counted its saves.
+_ALWAYS = frozenset({"model", "optimizer", "step", "save_counter", GRAPH_KEY})
+_ALONE = Workers()
+Extra: TypeAlias = "tf.Module | tf.train.experimental.PythonState"
 
 _logger = logging.getLogger(__name__)
 
 
-def has_checkpoints(directory: str | os.PathLike[str]) -> bool:
-    """Whether a directory holds training checkpoints, damaged ones included; no if there is no such directory."""
-    return bool(_newest_first(directory))
-
-
-def checkpoint_step(path: str | os.PathLike[str]) -> int:
-    """Returns the global step at which weights were saved; 0 where they do not tell, as those of an export.
-
-    Args:
-      path: see `weights.files.find_file`.
-
-    Raises:
-      CheckpointError: they cannot be read.
-    """
-    contents = open_contents(path)
-    return int(contents.read(_STEP)) if _STEP in contents.shapes else 0
-
-
 class TrainingCheckpoints:
-    """The checkpoints of one training run: `<directory>/ckpt-<step>`, the latest few of them.
+    """The checkpoints of one training run: `<directory>/ckpt-<step>`, the latest few of them, and the best.
 
-    TensorFlow writes a checkpoint under a temporary name and renames it when it is complete: whatever interrupts a
-    save, the checkpoint before it stays whole, and stays the latest.
+    Each is read back and compared before it counts; whatever interrupts a save, the checkpoint before it stays whole,
+    and stays the latest.
 
     Args:
-      directory: is made if it does not exist.
+      directory: is made if it does not exist. Of all workers the same.
       model: its variables exist already.
       optimizer: its slots exist already.
-      max_to_keep: older ones are deleted.
+      retention: which checkpoints stay when there are newer ones.
+      extras: what else is saved, and restored where a checkpoint has it; by names other than model, optimizer and step.
+      workers: which of the processes that train together this one is. All of them have to save together, since they
+        read variables together; the first one's files stay. They restore together as well.
+      meet: waits until all workers have come to the same place.
     """
 
     def __init__(
-        self, directory: str | os.PathLike[str], *, model: keras.Model, optimizer: Optimizer, max_to_keep: int
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        model: keras.Model,
+        optimizer: Optimizer,
+        retention: Retention,
+        extras: Mapping[str, Extra] | None = None,
+        workers: Workers = _ALONE,
+        meet: Callable[[], object] = lambda: None,
     ) -> None:
         self.directory = Path(directory)
         self._model = model
         self._optimizer = optimizer
+        self._retention = retention
+        self._extras = dict(extras or {})
+        self._workers = workers
+        self._meet = meet
         self._saved_step: int | None = None
-        self._checkpoint = tf.train.Checkpoint(step=optimizer.iterations, model=model, optimizer=optimizer)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, os.fspath(directory), max_to_keep=max_to_keep)
 
     def restore_latest(self) -> int | None:
-        """Restores the latest checkpoint that can be read; a damaged one is named in the log and passed over.
+        """Restores the latest checkpoint that can be read. What a killed process left is removed.
+
+        Damaged ones are named in the log and passed over; once one before them is restored, they are renamed to
+        `*.damaged`.
 
         Returns:
           Its step, or None where the directory holds no checkpoint yet.
@@ -82,21 +96,31 @@ class TrainingCheckpoints:
         Raises:
           CheckpointError: the latest one belongs to another model or optimizer, or none of them can be read.
         """
-        prefixes = _newest_first(self.directory)
-        for prefix in prefixes:
-            try:
-                self._restore(prefix)
-            except CheckpointError:  # is a ValueError, as damage can be
-                raise
-            except DAMAGE as error:
-                _logger.warning("cannot read checkpoint %s, trying the one before it: %s", prefix, first_line(error))
+        if self._workers.is_chief:
+            self._tidy()
+        self._meet()  # a file that goes while another worker lists or reads it would look like damage
+        restored, damaged = self._restore_first(saved_steps(self.directory))
+        self._meet()
+        if damaged and self._workers.is_chief:
+            self._set_aside(damaged)
+        return restored
+
+    def _restore_first(self, steps: Sequence[int]) -> tuple[int | None, list[int]]:
+        """Restores the first of these checkpoints that can be read; returns its step, and those that cannot."""
+        damaged: list[int] = []
+        for step in steps:
+            prefix = checkpoint_prefix(self.directory, step)
+            problem = damage_of(prefix) or self._restore(prefix)
+            if problem:
+                _logger.warning("checkpoint %s is damaged, trying the one before it: %s", prefix, problem)
+                damaged.append(step)
                 continue
             self._saved_step = self._step()
             _logger.info("resumed from %s at step %d", prefix, self._step())
-            return self._step()
-        if prefixes:
-            raise CheckpointError(f"none of the {len(prefixes)} checkpoints in {self.directory} can be read")
-        return None
+            return self._step(), damaged
+        if steps:
+            raise CheckpointError(f"none of the {len(steps)} checkpoints in {self.directory} can be read")
+        return None, []
 
     def save(self) -> str:
         """Saves the present state, unless this step was the last to be saved or restored.
@@ -106,24 +130,98 @@ class TrainingCheckpoints:
 
         Raises:
           TrainingError: a weight is not finite; nothing is written.
-          CheckpointError: it cannot be written, for instance because the disk is full.
+          CheckpointError: it cannot be written, for instance because the disk is full. Those before it are whole.
         """
         step = self._step()
         if step == self._saved_step:
-            return os.fspath(self.directory / f"ckpt-{step}")
+            return checkpoint_prefix(self.directory, step)
         self._require_finite(step)
-        try:
-            prefix = self._manager.save(checkpoint_number=step)
-        except (tf.errors.OpError, OSError) as error:
-            raise CheckpointError(f"cannot write the checkpoint of step {step}: {first_line(error)}") from error
+        if self._workers.is_chief:
+            prefix = add_checkpoint(
+                self.directory,
+                step,
+                self._checkpoint(self._extras).write,
+                retention=self._retention,
+                num_bytes=sum(variable.dtype.size * variable.shape.num_elements() for variable in self._variables()),
+            )
+            _logger.info("saved %s", prefix)
+        else:
+            self._write_for_nobody()
         self._saved_step = step
-        _logger.info("saved %s", prefix)
-        return prefix
+        return checkpoint_prefix(self.directory, step)
 
-    def _restore(self, prefix: str) -> None:
+    def keep_best(
+        self, prefix: str, value: float, *, metric: str = "", metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Keeps a checkpoint of this run in `<directory>/best`, in the place of the one there.
+
+        Args:
+          prefix: of a checkpoint that `save` returned.
+          value: why it is the best; written to `best/metrics.json` with the step.
+          metric: the name of that value.
+          metrics: of the whole evaluation, for the same file.
+
+        Raises:
+          CheckpointError: it is damaged, or cannot be written.
+        """
+        if self._workers.is_chief:
+            record = {"metric": metric, "value": value, "metrics": dict(metrics or {})}
+            replace_best(self.directory / BEST, prefix, record)
+
+    def _checkpoint(self, extras: Mapping[str, Extra]) -> tf.train.Checkpoint:
+        return tf.train.Checkpoint(
+            step=self._optimizer.iterations, model=self._model, optimizer=self._optimizer, **extras
+        )
+
+    def _write_for_nobody(self) -> None:
+        """Reads the variables together with the first worker, as writing does, and keeps nothing.
+
+        Raises:
+          CheckpointError: there is no room for it.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix="efficientdet-") as folder:
+                self._checkpoint(self._extras).write(os.path.join(folder, "ckpt"))
+        except (tf.errors.ResourceExhaustedError, OSError) as error:
+            raise CheckpointError(
+                f"worker {self._workers.index} cannot write to {tempfile.gettempdir()}, where it needs room for a "
+                f"checkpoint for a moment: {reason_of(error)}. Set TMPDIR to a folder with more room"
+            ) from error
+
+    def _tidy(self) -> None:
+        try:
+            for folder in (self.directory, self.directory / BEST):
+                remove_leftovers(folder)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot remove what a killed process left in {self.directory}: {first_line(error)}"
+            ) from error
+
+    def _set_aside(self, steps: Sequence[int]) -> None:
+        try:
+            for step in steps:
+                end = set_aside(self.directory, step)
+                _logger.warning("renamed the files of ckpt-%d to ckpt-%d.*%s", step, step, end)
+            list_checkpoints(self.directory, saved_steps(self.directory))
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot rename a damaged checkpoint in {self.directory}: {first_line(error)}"
+            ) from error
+
+    def _restore(self, prefix: str) -> str | None:
+        """Restores a checkpoint, or says why it cannot be read."""
+        try:
+            self._restore_fitting(prefix)
+        except CheckpointError:  # is a ValueError, as damage can be
+            raise
+        except DAMAGE as error:
+            return first_line(error)
+        return None
+
+    def _restore_fitting(self, prefix: str) -> None:
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
-        if _STEP not in shapes:
+        if STEP_KEY not in shapes:
             raise CheckpointError(f"{prefix} holds no step: it is not a checkpoint of a training")
         _compare(prefix, shapes, self._model)
         in_file = {slot for name in shapes if (slot := _slot_of(name))}
@@ -134,15 +232,27 @@ class TrainingCheckpoints:
                 f"{_slots(wanted)}. Has train_config.optimizer (or its use_moving_average) changed since?"
             )
         settings = self._optimizer.get_config()
-        self._checkpoint.restore(prefix).assert_existing_objects_matched()
+        self._checkpoint(self._extras_in(prefix, shapes)).read(prefix).assert_existing_objects_matched()
         # The file holds the optimizer's settings too (momentum, epsilon, ...); those of this run's config count.
         for name, saved in self._optimizer.get_config().items():
             if saved != settings[name]:
                 _logger.info("%s was %s until step %s, and is %s from here", name, saved, self._step(), settings[name])
                 setattr(self._optimizer, name, settings[name])
 
+    def _extras_in(self, prefix: str, names: Collection[str]) -> dict[str, Extra]:
+        """Those of the extras that a file has; the log says which have no part on the other side."""
+        in_file = {name.partition("/")[0] for name in names} - _ALWAYS
+        for name in sorted(self._extras.keys() - in_file):
+            _logger.info("%s holds no %s, which starts anew", prefix, name)
+        for name in sorted(in_file - self._extras.keys()):
+            _logger.info("%s holds %s, which this run has no use for", prefix, name)
+        return {name: extra for name, extra in self._extras.items() if name in in_file}
+
     def _step(self) -> int:
         return int(self._optimizer.iterations.numpy())
+
+    def _variables(self) -> list[tf.Variable]:
+        return [*variables_by_path(self._model).values(), *self._optimizer.variables()]
 
     def _require_finite(self, step: int) -> None:
         slots = {variable.name: variable for variable in self._optimizer.variables()}
@@ -152,14 +262,6 @@ class TrainingCheckpoints:
                 raise TrainingError(
                     f"{name} is not finite after step {step}: training stops, the checkpoint before stays the latest"
                 )
-
-
-def _newest_first(directory: str | os.PathLike[str]) -> list[str]:
-    # The files themselves count, not TensorFlow's list of them, which may be missing after a copy: a run must never
-    # start anew over checkpoints that are there.
-    names = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in Path(directory).glob("ckpt-*.index"))
-    steps = sorted((int(match[1]) for match in names if match), reverse=True)
-    return [os.fspath(Path(directory) / f"ckpt-{step}") for step in steps]
 
 
 def _compare(prefix: str, shapes: Mapping[str, Sequence[int]], model: keras.Model) -> None:

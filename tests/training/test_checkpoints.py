@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,19 +16,33 @@ import tensorflow as tf
 
 from efficientdet.errors import CheckpointError, TrainingError
 from efficientdet.training import optimizers, schedules
-from efficientdet.training.checkpoints import (
-    TrainingCheckpoints,
-    checkpoint_step,
-    has_checkpoints,
-)
+from efficientdet.training.checkpoint_files import checkpoint_step, has_checkpoints
+from efficientdet.training.checkpoint_writing import Retention
+from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.trainer import Trainer, TrainerSettings
 from efficientdet.training.variable_rules import VariableRules, trainable_by_path
+from efficientdet.training.workers import Workers
 
 from . import stubs
 
 
-def _checkpoints(trainer: Trainer, directory: Path, max_to_keep: int = 7) -> TrainingCheckpoints:
-    return TrainingCheckpoints(directory, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=max_to_keep)
+class _Note(tf.train.experimental.PythonState):
+    """A number that is saved."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def serialize(self) -> str:
+        return json.dumps(self.number)
+
+    def deserialize(self, string_value: bytes) -> None:
+        self.number = json.loads(string_value)
+
+
+def _checkpoints(trainer: Trainer, directory: Path, max_to_keep: int = 7, **options: Any) -> TrainingCheckpoints:
+    return TrainingCheckpoints(
+        directory, model=trainer.model, optimizer=trainer.optimizer, retention=Retention(max_to_keep), **options
+    )
 
 
 def _train_and_save(directory: Path, *steps: int, settings: TrainerSettings = TrainerSettings()) -> Trainer:  # noqa: B008
@@ -139,7 +156,11 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(tmp_path: Path, caplog: p
     resumed = stubs.make_trainer()
     with caplog.at_level(logging.WARNING):
         assert _checkpoints(resumed, tmp_path).restore_latest() == 2
-    assert "ckpt-4" in caplog.text
+    assert "ckpt-4 is damaged, trying the one before it: ckpt-4.data-00000-of-00001 has " in caplog.text
+    assert "renamed the files of ckpt-4 to ckpt-4.*.damaged" in caplog.text
+    damaged = [f"ckpt-4{end}.damaged" for end in (".crc", ".data-00000-of-00001", ".index")]
+    assert sorted(path.name for path in tmp_path.glob("ckpt-4*")) == damaged
+    assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "ckpt-2")
     resumed.train(2)  # and the run goes on as the first one did
     for one, other in zip(stubs.weights(saved), stubs.weights(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -150,15 +171,154 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(tmp_path: Path, caplog: p
 def test_a_directory_of_damaged_checkpoints_is_an_error(tmp_path: Path) -> None:
     _train_and_save(tmp_path, 1)
     _damage(tmp_path / "ckpt-1")
-    with pytest.raises(CheckpointError, match="none of the 1 checkpoints"):
-        _checkpoints(stubs.make_trainer(), tmp_path).restore_latest()
+    for _ in range(2):  # nothing is renamed: the next start must not begin anew
+        with pytest.raises(CheckpointError, match="none of the 1 checkpoints"):
+            _checkpoints(stubs.make_trainer(), tmp_path).restore_latest()
+    assert has_checkpoints(tmp_path)
+
+
+@pytest.mark.parametrize("end", [".index", ".data-00000-of-00001", ".crc"])
+def test_any_flipped_byte_costs_the_checkpoint_or_nothing(end: str, tmp_path: Path) -> None:
+    _train_and_save(tmp_path, 2, 4)
+    file = tmp_path / f"ckpt-4{end}"
+    whole = file.read_bytes()
+    trainer = stubs.make_trainer()
+    for place in (*range(0, len(whole), 997), len(whole) - 1):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x04]) + whole[place + 1 :])
+        # A list of checksums that is damaged itself costs nothing: TensorFlow's count then.
+        assert _checkpoints(trainer, tmp_path).restore_latest() == (4 if end == ".crc" else 2)
+        for path in tmp_path.glob("*.damaged"):
+            path.rename(path.with_suffix(""))
+    file.write_bytes(whole)
+    assert _checkpoints(trainer, tmp_path).restore_latest() == 4
+
+
+@pytest.mark.parametrize("end", [".index", ".data-00000-of-00001"])
+def test_a_missing_file_is_named(end: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _train_and_save(tmp_path, 2, 4)
+    (tmp_path / f"ckpt-4{end}").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 2
+    assert f"ckpt-4{end} is missing" in caplog.text
+
+
+def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
+    saved = stubs.make_trainer()
+    saved.train(2)
+    theirs = tf.train.Checkpoint(step=saved.optimizer.iterations, model=saved.model, optimizer=saved.optimizer)
+    manager = tf.train.CheckpointManager(theirs, str(tmp_path), max_to_keep=3)
+    manager.save(checkpoint_number=2)
+    resumed = stubs.make_trainer()
+    checkpoints = _checkpoints(resumed, tmp_path, max_to_keep=1, extras={"note": _Note(1)})
+    assert checkpoints.restore_latest() == 2
+    for one, other in zip(stubs.weights(saved), stubs.weights(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+    resumed.train(1)
+    checkpoints.save()
+    assert [path.name for path in tmp_path.glob("*.index")] == ["ckpt-3.index"]
+
+
+def test_extras_are_saved_and_restored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = _train_and_save(tmp_path, 1)
+    trainer.train(1)
+    scale = tf.Module()
+    scale.factor = tf.Variable(8.0)
+    _checkpoints(trainer, tmp_path, extras={"note": _Note(5), "scale": scale}).save()
+    note, fresh = _Note(0), tf.Module()
+    fresh.factor = tf.Variable(1.0)
+    extras = {"note": note, "scale": fresh}
+    assert _checkpoints(stubs.make_trainer(), tmp_path, extras=extras).restore_latest() == 2
+    assert (note.number, float(fresh.factor.numpy())) == (5, 8.0)
+    caplog.set_level(logging.INFO)
+    assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 2  # without them it is whole, too
+    assert "ckpt-2 holds note, which this run has no use for" in caplog.text
+    _damage(tmp_path / "ckpt-2")
+    note.number = 7
+    assert _checkpoints(stubs.make_trainer(), tmp_path, extras={"note": note}).restore_latest() == 1
+    assert "ckpt-1 holds no note, which starts anew" in caplog.text
+    assert note.number == 7
+
+
+def test_only_the_first_worker_leaves_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    run = tmp_path / "run"
+    trainer = _train_and_save(run, 2, 4)
+    _damage(run / "ckpt-4")
+    before = {path.name for path in run.iterdir()}
+    other = _checkpoints(trainer, run, workers=Workers(1, 2))
+    assert other.restore_latest() == 2
+    trainer.train(1)
+    assert other.save() == str(run / "ckpt-3")
+    other.keep_best(str(run / "ckpt-2"), 0.5)
+    assert {path.name for path in run.iterdir()} == before
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_workers_meet_before_they_look_and_before_a_file_is_renamed(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 2, 4)
+    _damage(tmp_path / "ckpt-4")
+    (tmp_path / "ckpt-9_temp").mkdir()
+    seen: list[tuple[bool, int, bool]] = []
+
+    def meet() -> None:
+        is_tidy, is_renamed = not (tmp_path / "ckpt-9_temp").exists(), any(tmp_path.glob("*.damaged"))
+        seen.append((is_tidy, trainer.step, is_renamed))
+
+    assert _checkpoints(trainer, tmp_path, meet=meet).restore_latest() == 2
+    assert seen == [(True, 4, False), (True, 2, False)]
+    assert any(tmp_path.glob("*.damaged"))
+
+
+def test_a_worker_without_room_names_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def fail(*_: object, **__: object) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "part; No space left on device")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", fail)
+    text = f"worker 1 cannot write to {tmp_path}, .*: No space left on device. Set TMPDIR"
+    with pytest.raises(CheckpointError, match=text):
+        _checkpoints(stubs.make_trainer(), tmp_path / "run", workers=Workers(1, 2)).save()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_is_kept_whatever_follows(tmp_path: Path) -> None:
+    trainer = stubs.make_trainer()
+    checkpoints = _checkpoints(trainer, tmp_path, max_to_keep=1)
+    trainer.train(1)
+    checkpoints.keep_best(checkpoints.save(), 0.25, metric="mAP", metrics={"mAP": 0.25, "Loss/total_loss": 2.0})
+    trainer.train(1)
+    checkpoints.save()
+    assert checkpoint_step(tmp_path / "best") == 1
+    assert checkpoint_step(tmp_path) == 2
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text()) == {
+        "step": 1, "metric": "mAP", "value": 0.25, "metrics": {"mAP": 0.25, "Loss/total_loss": 2.0}
+    }  # fmt: skip
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path) -> None:
+    trainer = _train_and_save(tmp_path, 2, 4)
+    for path in tmp_path.glob("ckpt-2*"):  # newer than anything, by the files' times
+        os.utime(path, (2e9, 2e9))
+    for path in tmp_path.glob("ckpt-4*"):
+        os.utime(path, (0, 0))
+    checkpoints = _checkpoints(trainer, tmp_path, max_to_keep=2)
+    assert checkpoints.restore_latest() == 4
+    trainer.train(1)
+    checkpoints.save()
+    assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-4.index", "ckpt-5.index"]
 
 
 def test_a_save_that_was_killed_leaves_the_one_before(tmp_path: Path) -> None:
     _train_and_save(tmp_path, 2)
     (tmp_path / "ckpt-4_temp").mkdir()
     (tmp_path / "ckpt-4_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    (tmp_path / ".incomplete").mkdir()
+    (tmp_path / ".incomplete" / "ckpt-5.index").write_bytes(b"of a checkpoint whose data has been moved already")
+    (tmp_path / "ckpt-5.data-00000-of-00001").write_bytes(b"all")
     assert _checkpoints(stubs.make_trainer(), tmp_path).restore_latest() == 2
+    assert {path.name for path in tmp_path.iterdir() if not path.name.startswith("ckpt-2.")} == {"checkpoint"}
 
 
 def test_checkpoints_are_found_without_tensorflows_list_of_them(tmp_path: Path) -> None:
