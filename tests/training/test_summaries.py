@@ -8,55 +8,72 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-from tensorboard.util import tensor_util
 
+from efficientdet.training import summaries as summaries_module
+from efficientdet.training.event_file import EventFile
+from efficientdet.training.outcome import StepOutcome
 from efficientdet.training.summaries import TrainingSummaries
+from efficientdet.training.trainer import Trainer
 from efficientdet.types import Batch, Losses
 
 from . import stubs
-
-
-def _read(directory: Path) -> dict[str, dict[int, np.ndarray]]:
-    """Tag -> step -> value."""
-    values: dict[str, dict[int, np.ndarray]] = {}
-    for path in sorted(directory.glob("events.*")):
-        for event in EventFileLoader(str(path)).Load():
-            for value in event.summary.value:
-                values.setdefault(value.tag, {})[event.step] = tensor_util.make_ndarray(value.tensor)
-    return values
+from .events import read_events
 
 
 def _draw(batch: Batch) -> np.ndarray:
     return np.full([len(batch.inputs), 4, 6, 3], 7, np.uint8)
 
 
+def _outcome(trainer: Trainer, *, seconds: float = 0.5, norm: float | None = None, last: bool = False) -> StepOutcome:
+    losses = trainer.train_step()
+    return StepOutcome(trainer.step, losses, seconds, seconds / 4, norm, last)
+
+
 def test_tags_and_steps_are_those_of_the_object_detection_api(tmp_path: Path) -> None:
     trainer = stubs.make_trainer()
-    summaries = TrainingSummaries(tmp_path, interval=2, draw_batch=_draw)
-    losses = []
-    for step in range(1, 6):
-        losses.append(trainer.train_step())
-        summaries.update(trainer, losses[-1], seconds=100.0 if step == 1 else 0.5, last=step == 5)
+    summaries = TrainingSummaries(EventFile(tmp_path), interval=2, draw_batch=_draw)
+    outcomes = [_outcome(trainer, seconds=100.0 if step == 1 else 0.5, last=step == 5) for step in range(1, 6)]
+    for outcome in outcomes:
+        summaries.on_step(trainer, outcome)
     summaries.close()
-    values = _read(tmp_path)
-    scalars = {f"Loss/{name}_loss" for name in Losses._fields} | {"learning_rate", "steps_per_sec"}
-    assert values.keys() == scalars | {"train_input_images"}
+    values = read_events(tmp_path)
+    scalars = {f"Loss/{name}_loss" for name in Losses._fields} | {"learning_rate", "steps_per_sec", "input/wait_share"}
+    assert values.keys() - {"memory/host_gib"} == scalars | {"train_input_images"}
     assert all(list(values[tag]) == [2, 4, 5] for tag in scalars)
     assert [float(v) for v in values["steps_per_sec"].values()] == [2.0, 2.0, 2.0]
+    assert [float(v) for v in values["input/wait_share"].values()] == [0.25, 0.25, 0.25]
     assert float(values["learning_rate"][4]) == pytest.approx(0.05)
-    totals = [float(loss.total) for loss in losses]
+    totals = [float(outcome.losses.total) for outcome in outcomes]
     expected = [sum(totals[:2]) / 2, sum(totals[2:4]) / 2, totals[4]]
     assert [float(v) for v in values["Loss/total_loss"].values()] == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_norm_of_gradients_is_the_mean_of_those_that_were_looked_at(tmp_path: Path) -> None:
+    trainer = stubs.make_trainer()
+    summaries = TrainingSummaries(EventFile(tmp_path), interval=3)
+    for norm in (2.0, None, 5.0):
+        summaries.on_step(trainer, _outcome(trainer, norm=norm))
+    summaries.close()
+    assert {step: float(v) for step, v in read_events(tmp_path)["global_norm/gradient_norm"].items()} == {3: 3.5}
+
+
+def test_memory_is_shown_in_gibibytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries_module, "memory_in_use", lambda: {"host": 3 << 29, "device_0_peak": 1 << 31})
+    trainer = stubs.make_trainer()
+    summaries = TrainingSummaries(EventFile(tmp_path), interval=1)
+    summaries.on_step(trainer, _outcome(trainer))
+    summaries.close()
+    values = read_events(tmp_path)
+    assert (float(values["memory/host_gib"][1]), float(values["memory/device_0_peak_gib"][1])) == (1.5, 2.0)
+
+
 def test_input_pictures_are_written_at_the_first_and_each_tenth_time(tmp_path: Path) -> None:
     trainer = stubs.make_trainer()
-    summaries = TrainingSummaries(tmp_path, interval=1, draw_batch=_draw)
+    summaries = TrainingSummaries(EventFile(tmp_path), interval=1, draw_batch=_draw)
     for _ in range(12):
-        summaries.update(trainer, trainer.train_step(), seconds=0.1)
+        summaries.on_step(trainer, _outcome(trainer))
     summaries.close()
-    images = _read(tmp_path)["train_input_images"]
+    images = read_events(tmp_path)["train_input_images"]
     assert list(images) == [1, 11]
     width, height, *pictures = images[1]
     assert (int(width), int(height), len(pictures)) == (6, 4, 3)
@@ -65,15 +82,27 @@ def test_input_pictures_are_written_at_the_first_and_each_tenth_time(tmp_path: P
 
 def test_a_run_of_one_step_has_no_speed_but_losses(tmp_path: Path) -> None:
     trainer = stubs.make_trainer()
-    summaries = TrainingSummaries(tmp_path)
-    summaries.update(trainer, trainer.train_step(), seconds=1.0, last=True)
+    summaries = TrainingSummaries(EventFile(tmp_path))
+    summaries.on_step(trainer, _outcome(trainer, last=True))
     summaries.close()
-    values = _read(tmp_path)
+    values = read_events(tmp_path)
     assert "Loss/total_loss" in values
-    assert "steps_per_sec" not in values
-    assert "train_input_images" not in values
+    assert not values.keys() & {"steps_per_sec", "input/wait_share", "train_input_images"}
 
 
 def test_nothing_is_written_before_there_is_something(tmp_path: Path) -> None:
-    TrainingSummaries(tmp_path / "train").close()
+    TrainingSummaries(EventFile(tmp_path / "train")).close()
     assert not (tmp_path / "train").exists()
+
+
+def test_all_watchers_write_into_one_file_which_tensorboard_can_follow(tmp_path: Path) -> None:
+    events = EventFile(tmp_path)
+    for step in (1, 2):
+        with events.at(step):
+            tf.summary.scalar("one", step)
+        with events.at(step):
+            tf.summary.scalar("other", -step)
+    events.close()
+    events.close()
+    assert len(list(tmp_path.glob("events.*"))) == 1
+    assert read_events(tmp_path)["other"] == {1: -1.0, 2: -2.0}
