@@ -172,7 +172,9 @@ def single_source(path: str | os.PathLike[str]) -> str | None:
       CheckpointError: what is there cannot be read, or does not say which of several checkpoints is meant.
     """
     is_file = os.path.isfile(path) or os.path.isfile(f"{os.fspath(path)}.index")
-    if not is_file and not any(Path(path).rglob("*.index")):
+    # A checkpoint that training has not finished lies in a hidden folder.
+    indices = (index.relative_to(path) for index in Path(path).rglob("*.index"))
+    if not is_file and all(any(part.startswith(".") for part in index.parts) for index in indices):
         return None
     found = find_file(path)
     try:

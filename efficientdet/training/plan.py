@@ -19,11 +19,12 @@ class TrainingPlan(NamedTuple):
       num_anchors: of one input.
       num_classes: of the network.
       num_images: in the data.
-      num_steps: at which training ends.
+      num_steps: of the schedule, and of the training.
       batch_size: images of a step, over all replicas.
       seed: of the run.
       average_decay: of the moving averages; None where there are none.
       evaluates_averages: whether these are evaluated and exported.
+      start_step: at which the learning rate's schedule begins, and `num_steps` counts from.
     """
 
     network: str
@@ -36,6 +37,7 @@ class TrainingPlan(NamedTuple):
     seed: int
     average_decay: float | None
     evaluates_averages: bool
+    start_step: int = 0
 
     def lines(self, trainer: Trainer) -> list[str]:
         """The plan in words.
@@ -48,7 +50,7 @@ class TrainingPlan(NamedTuple):
         epochs = self.num_steps * self.batch_size / max(self.num_images, 1)
         last = self.num_steps - 1
         sampled = sorted({round(share * last / (_SAMPLES - 1)) for share in range(_SAMPLES)})
-        rates = [float(trainer.optimizer.learning_rate(step)) for step in sampled]
+        rates = [float(trainer.optimizer.learning_rate(self.start_step + step)) for step in sampled]
         trained = (
             "trained" if self.average_decay is None else f"trained, and averaged with decay {self.average_decay:g}"
         )

@@ -8,10 +8,13 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
+from efficientdet.evaluation.evaluator import Evaluation
+from efficientdet.training.outcome import StepOutcome
+from efficientdet.training.trainer import Trainer
 from efficientdet.types import Losses
 
 _WINDOW = 20  # steps over which the speed is averaged
@@ -19,7 +22,7 @@ _TO_END_OF_LINE = "\x1b[K"
 
 
 class Progress:
-    """Writes step and total, images per second, the losses, the time left and the last AP.
+    """An Observer: writes step and total, images per second, the losses, the time left and the last AP.
 
     Used in a `with` block, during which log lines push the live line out of their way.
 
@@ -62,37 +65,35 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         logging.getLogger().removeHandler(self._log_handler)
-        if self._line_is_shown:
-            self._stream.write("\n")
-            self._stream.flush()
-            self._line_is_shown = False
+        self.close()
 
-    def update(self, step: int, losses: Losses, seconds: float) -> None:
-        """Shows a step that has been done.
-
-        Args:
-          step: its number, from 1.
-          losses: of this step.
-          seconds: what it took.
-        """
+    def on_step(self, trainer: Trainer, outcome: StepOutcome) -> None:
+        """Shows a step that has been done."""
         # The first step of a process is left out of the speed: it traces the graph.
         if self._steps_shown > 0:
-            self._seconds.append(seconds)
+            self._seconds.append(outcome.seconds)
         self._steps_shown += 1
-        text = self._text(step, losses)
+        text = self._text(outcome.step, outcome.losses)
         if self._live:
             width = shutil.get_terminal_size().columns
             self._stream.write(f"\r{text[: width - 1]}{_TO_END_OF_LINE}")
             self._line_is_shown = True
-        elif not self._is_time(step):
+        elif not self._is_time(outcome.step):
             return
         else:
             self._stream.write(f"{text}\n")
         self._stream.flush()
 
-    def show_metrics(self, metrics: Mapping[str, float]) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         """Takes the headline of an evaluation into the line: its first metric, the AP of the first set computed."""
-        self._average_precision = next(iter(metrics.values()), None)
+        self._average_precision = next(iter(evaluation.metrics.values()), None)
+
+    def close(self) -> None:
+        """Ends the live line, which stays as it is."""
+        if self._line_is_shown:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._line_is_shown = False
 
     def clear(self) -> None:
         """Takes the live line away until the next update."""

@@ -25,7 +25,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> PipelineConfig:
 
 
 def _by_name(data: InputPipeline, start: int) -> dict[bytes, Batch]:
-    batches = data.train_dataset(start_step=start).take(_PICTURES).as_numpy_iterator()
+    batches = data.train_dataset(start_batch=start).take(_PICTURES).as_numpy_iterator()
     return {batch.source_ids[0]: batch for batch in batches}
 
 

@@ -17,7 +17,9 @@ from efficientdet.builders import (
     losses,
     optimizer,
     postprocessing,
+    steering,
     targets,
+    trainer,
     weights,
 )
 from efficientdet.builders import input as input_builders
@@ -86,6 +88,8 @@ _ENUMS: dict[str, tuple[Any, dict[int, Any]]] = {
     "weights to restore": (train_pb2.CheckpointWeights, weights.COPIES),
     "jitter": (preprocessor_pb2.RandomJitterBoxes.JitterMode, augmentation.JITTER_MODES),
     "phase": (optimizer_pb2.CosineDecayLearningRate.Phase, optimizer.PHASES),
+    "fault action": (train_pb2.FaultHandling.Action, steering.FAULT_ACTIONS),
+    "normalizer scope": (train_pb2.NormalizerScope, trainer.NORMALIZER_SCOPES),
     "decay meaning": (optimizer_pb2.RMSPropOptimizer.DecayMeaning, optimizer.DECAY_MEANINGS),
 }
 

@@ -21,6 +21,7 @@ from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.errors import CheckpointError, ConfigError
 from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.training import optimizers, schedules
+from efficientdet.training.checkpoint_writing import Retention
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.weights.variables import variables_by_path
 from tests.end_to_end.tiny import CONFIG, SIZE
@@ -65,7 +66,7 @@ def run(trained: DetectionModel, tmp_path_factory: pytest.TempPathFactory) -> Pa
     optimizer = optimizers.momentum(schedules.Constant(0.1), momentum=0.9)
     for variable in trained.trainable_variables:
         optimizer.add_slot(variable, "average").assign(variable + 1.0)
-    TrainingCheckpoints(folder, model=trained, optimizer=optimizer, max_to_keep=1).save()
+    TrainingCheckpoints(folder, model=trained, optimizer=optimizer, retention=Retention(1)).save()
     write_config(_config(_label_map(folder / "labels.pbtxt", *_NAMES)), folder / "pipeline.config")
     return folder
 
@@ -216,6 +217,9 @@ def test_what_stands_for_itself_is_told_from_a_folder_that_training_fills(
 ) -> None:
     assert single_source(run) is None
     assert single_source(tmp_path / "not yet") is None
+    assert single_source(tmp_path) is None
+    (tmp_path / ".incomplete").mkdir()
+    (tmp_path / ".incomplete" / "ckpt-1.index").touch()  # training is writing its first one
     assert single_source(tmp_path) is None
     assert single_source(shared / "fixtures" / "tfod_d0_ckpt") == str(shared / "fixtures" / "tfod_d0_ckpt" / "ckpt-0")
     tf.train.Checkpoint(model=trained).write(str(tmp_path / "checkpoint" / "ckpt-0"))

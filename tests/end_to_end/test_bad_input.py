@@ -137,7 +137,8 @@ def test_fewer_classes_than_the_label_map(folder: Path, capsys: pytest.CaptureFi
 def test_a_batch_that_does_not_divide(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distribution, "choose_strategy", lambda: SimpleNamespace(num_replicas_in_sync=4))
+    four = SimpleNamespace(num_replicas_in_sync=4, cluster_resolver=None)
+    monkeypatch.setattr(distribution, "choose_strategy", lambda tpu: four)
     error = _error(folder, capsys, "--override=train_config { batch_size: 6 }")
     assert "--override[2]:1: train_config.batch_size (6) must be divisible by the 4 replicas" in error
 

@@ -123,9 +123,10 @@ class Batches(SimpleNamespace):
     """The pictures of the records as an input pipeline gives them, which takes seconds to build."""
 
     def __init__(self, source_ids: Sequence[str] = tuple(TRUE)) -> None:
-        super().__init__(source_ids=source_ids, explain=None)
+        super().__init__(source_ids=source_ids, exclude_evaluated=None)
 
-    def eval_dataset(self, max_examples: int | None) -> tf.data.Dataset:
+    def eval_dataset(self, max_examples: int | None, *, worker: int, workers: int) -> tf.data.Dataset:
+        assert (worker, workers) == (0, 1)
         pictures = [_picture(source_id) for source_id in self.source_ids[:max_examples]]
         return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(lambda *rows: np.stack(rows), *pictures)).batch(
             3

@@ -259,7 +259,7 @@ def test_evaluations_of_a_folder_of_checkpoints(
     monkeypatch.setattr(experiment, "evaluate_continuously", watch)
     monkeypatch.setattr(experiment, "build_model", lambda config: None)
     monkeypatch.setattr(experiment.Experiment, "detector", lambda self, model: None)
-    monkeypatch.setattr(experiment.Experiment, "_evaluation", lambda self, detector, save_detections: None)
+    monkeypatch.setattr(experiment.Experiment, "evaluation", lambda self, detector, save_detections: None)
     experiment.Experiment(build_config(records, override), model_dir=tmp_path).evaluate_continuously(
         tmp_path / "absent"
     )

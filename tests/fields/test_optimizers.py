@@ -128,6 +128,26 @@ _UPDATE_ROWS: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 
 
+@field("TrainConfig.schedule_start_step")
+@pytest.mark.parametrize(
+    ("kind", "usual", "rates"),
+    [
+        (_MOMENTUM, "", (3, 1, 1, 3)),
+        # Divided by 1 + .5 * step, which begins anew as well.
+        (_RMSPROP, "decay: 0.5", (1.5, 1, 1 / 1.5, 1.5)),
+    ],
+)
+def test_a_schedule_begins_anew(kind: str, usual: str, rates: tuple[float, ...]) -> None:
+    text = f"learning_rate {{ {_MANUAL} {{ {_RATES[_MANUAL]} }} }}"
+    overrides = train(*(f"optimizer {{ {kind} {{ {part} }} }}" for part in (text, _OPTIMIZERS[kind], usual)))
+    found = [
+        float(build_optimizer(config(CONFIG, *overrides, *more), _Model()).learning_rate(step))
+        for more, step in (((), 2), (train("schedule_start_step: 10"), 10), (train("schedule_start_step: 10"), 11),
+                           (train("schedule_start_step: 10"), 12))
+    ]  # fmt: skip
+    assert found == pytest.approx(rates)
+
+
 class _Model(keras.Model):
     """Two weights of 1, and a bias."""
 

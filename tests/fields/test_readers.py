@@ -17,14 +17,15 @@ from PIL import Image
 
 from efficientdet.builders.input import build_eval_input, build_train_input
 from efficientdet.config import parse_config
+from efficientdet.data.input_share import InputShare
 from efficientdet.data.label_map import Label, write_label_map
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.data.preprocessing import FixedShape, Preprocessor
 from efficientdet.data.record_encoding import RecordBox, encode_example
-from efficientdet.errors import ConfigError
+from efficientdet.errors import ConfigError, DataError
 from efficientdet.types import Example, Targets
 from tests.end_to_end.tiny import CONFIG
-from tests.fields.rows import field
+from tests.fields.rows import config, field
 
 _LABEL_MAP = (
     'item {{ id: {id} name: "n01" display_name: "cat" }} item {{ id: {other} name: "n02" display_name: "dog" }}'
@@ -57,6 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with tf.io.TFRecordWriter(str(folder / f"{name}.record")) as writer:
             for number in numbers:
                 writer.write(_record(number, text))
+    with tf.io.TFRecordWriter(str(folder / "bad.record")) as writer:  # 11 of 15 are not known
+        for number in range(15):
+            writer.write(_record(number, "n01" if number % 4 == 0 else "n09"))
     return folder
 
 
@@ -197,3 +201,64 @@ def test_there_is_a_weight_for_each_path_and_no_end(read: _Reader) -> None:
 def test_evaluation_reads_all_in_order_whatever_the_reader_says(read: Any) -> None:
     data = read("shuffle: true num_epochs: 0 sample_from_datasets_weights: [1, 9]", build_eval_input)
     assert [int(index) for index, _ in data._order.evaluation().as_numpy_iterator()] == [*range(12)]
+
+
+_BAD = 'tf_record_input_reader { input_path: "FOLDER/bad.record" } shuffle: false'
+
+
+@pytest.mark.field("InputReader.max_unreadable_records")
+@pytest.mark.parametrize(
+    ("text", "build", "budget", "left_out"),
+    [
+        ("", build_train_input, 10, [1, 2, 3, 5, 6, 7, 9, 10, 11, 13]),
+        ("max_unreadable_records: 3", build_train_input, 3, [1, 2, 3]),
+        ("max_unreadable_records: 4", build_eval_input, 4, [1, 2, 3, 5]),
+        ("", build_eval_input, 0, []),
+    ],
+)
+def test_so_many_records_are_left_out_and_no_more(
+    read: Any, text: str, build: Callable[..., InputPipeline], budget: int, left_out: list[int]
+) -> None:
+    data = read(f"{_BAD} {text}", build)
+    error = tf.errors.InvalidArgumentError(None, None, "as TensorFlow says it")
+    exclude = data.exclude if build is build_train_input else data.exclude_evaluated
+    problems = [exclude(error, batch) for batch in range(3)]
+    assert [fault.record for fault in data.excluded] == left_out
+    refused = next(str(problem) for problem in problems if problem)
+    assert "class name is not in the label map: [n09" in refused
+    assert refused.endswith(f"max_unreadable_records is {budget})")
+
+
+@pytest.mark.field("InputReader.worker_sharding")
+@pytest.mark.parametrize(("sharding", "order"), [("BY_RECORD", [1, 3, 5, 7]), ("BY_FILE", [6, 7, 8, 9])])
+def test_what_the_second_of_two_workers_reads(read: _Reader, sharding: str, order: list[int]) -> None:
+    data = read(f"shuffle: false worker_sharding: {sharding}")
+    data._batch_size = 2
+    batches = data.train_dataset(0, InputShare(1, 2, 2)).take(4)
+    assert [int(source_id) for batch in batches for source_id in batch.source_ids.numpy()] == order
+
+
+@pytest.mark.field("InputReader.worker_sharding")
+def test_files_of_their_own_have_no_common_end(read: _Reader) -> None:
+    with pytest.raises(ConfigError, match=r"num_epochs .* must be 0 with worker_sharding: BY_FILE"):
+        read("worker_sharding: BY_FILE num_epochs: 2")
+
+
+@pytest.mark.parametrize(
+    "text", ["worker_sharding: BY_FILE num_epochs: 0", "data_service_address: 'grpc://localhost:1'"]
+)
+def test_evaluation_says_that_it_shares_otherwise(text: str) -> None:
+    notes = config(CONFIG, f"eval_input_reader {{ {text} }}").notes
+    assert sum(f"eval_input_reader[0].{text.partition(':')[0]}" in note for note in notes) == 1
+
+
+@pytest.mark.field("InputReader.data_service_address")
+def test_batches_come_from_the_services_that_are_named(read: Any) -> None:
+    data = read('data_service_address: "grpc://localhost:1, grpc://localhost:2"')
+    assert data._settings.services == ("grpc://localhost:1", "grpc://localhost:2")
+    with pytest.raises(DataError, match=r"no tf\.data service answers at grpc://localhost:1"):
+        data.train_dataset()
+    evaluated = read('data_service_address: "grpc://localhost:1"', build_eval_input)
+    assert len(list(evaluated.eval_dataset(max_examples=2))) == 1
+    with pytest.raises(ConfigError, match=r"data_service_address .* must be like grpc://host:5050"):
+        read('data_service_address: "localhost:5050"')

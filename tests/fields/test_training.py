@@ -66,21 +66,26 @@ optimizer {
 """
 
 
-@functools.cache
-def _stepped(*texts: str) -> tuple[Trainer, Losses]:
-    """A trainer of `_Model` after one step at a rate of 1, and the losses of the step."""
+def _trainer(loss: _Loss, *texts: str) -> Trainer:
+    """Of `_Model`, at a rate of 1."""
     built, model = config(CONFIG, *train(_STEP, *texts)), _Model()
     data: Any = SimpleNamespace(
-        train_dataset=lambda step: tf.data.Dataset.from_tensors(stubs.make_batch(step)), explain=None
+        train_dataset=lambda start, share: tf.data.Dataset.from_tensors(stubs.make_batch(start)), exclude=None
     )
-    trainer = build_trainer(
+    return build_trainer(
         built,
         model=model,  # type: ignore[arg-type]
         optimizer=build_optimizer(built, model),
-        loss=_Loss(),  # type: ignore[arg-type]
+        loss=loss,  # type: ignore[arg-type]
         data=data,
         strategy=tf.distribute.get_strategy(),
     )
+
+
+@functools.cache
+def _stepped(*texts: str) -> tuple[Trainer, Losses]:
+    """A trainer of `_Model` after one step at a rate of 1, and the losses of the step."""
+    trainer = _trainer(_Loss(), *texts)
     return trainer, trainer.train_step()
 
 
@@ -108,6 +113,9 @@ _STEP_ROWS: list[tuple[Any, ...]] = [
     (field("LearningRateMultiplier.variables"),
      f'{_MULTIPLIED} learning_rate_multipliers {{ variables: ".*" multiplier: 2 }}', [0.75, 1, 4]),
     (field("TrainConfig.add_regularization_loss"), "add_regularization_loss: true", [4, 5, 2]),
+    # This loss is the same for each of the four parts, and regularisation counts once.
+    (field("TrainConfig.gradient_accumulation_steps"),
+     "batch_size: 4 gradient_accumulation_steps: 4 add_regularization_loss: true", [13, 17, 8]),
 ]  # fmt: skip
 
 
@@ -116,6 +124,45 @@ def test_a_field_of_one_step(changed: str, after: list[float]) -> None:
     for texts, expected in (((), [3, 4, 2]), ((changed,), after)):
         model = _stepped(*texts)[0].model
         np.testing.assert_allclose([*(1 - model.kernel.numpy()[0]), -model.bias.numpy()[0]], expected, rtol=1e-6)
+
+
+@field("FaultHandling.watch_gradients")
+def test_the_norm_of_the_gradients_is_looked_at() -> None:
+    assert _stepped()[0].gradient_norm == pytest.approx(_NORM)
+    assert _stepped("fault_handling { watch_gradients: false }")[0].gradient_norm is None
+
+
+@field("TrainConfig.loss_normalizer_scope")
+@pytest.mark.parametrize(
+    ("changed", "share"),
+    [
+        ("", 1 / 8),  # 2 matches of this replica's and 6 of the other's
+        ("loss_normalizer_scope: REPLICA", 1 / 2 / 2),  # its own, and one of two shares
+    ],
+)
+def test_the_scope_of_the_normalizer(changed: str, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Divided(_Loss):
+        def __call__(
+            self, predictions: Predictions, targets: Targets, normalizer: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.constant(5.0) / normalizer, tf.reduce_sum(predictions.class_logits) / normalizer
+
+        def num_matched(self, targets: Targets) -> tf.Tensor:
+            return tf.constant(2.0)
+
+    trainer = _trainer(Divided(), changed)
+    context = SimpleNamespace(
+        num_replicas_in_sync=2, replica_id_in_sync_group=0, all_reduce=lambda operation, value: value + 6.0
+    )
+    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: context)
+    losses, _ = trainer._probe._backward.of_batch(*stubs.make_batch(0)[::5])
+    np.testing.assert_allclose(losses[:2], [5 * share, 2 * share])
+
+
+@field("TrainConfig.precision")
+def test_losses_are_scaled_for_float16() -> None:
+    assert _stepped()[0].loss_scale is None
+    assert float(_stepped("precision: FLOAT16")[0].loss_scale.scale) == 2.0**15
 
 
 # The first weight goes from 1 to -2. Its average keeps (1 + 1) / (10 + 1) of 1 in the first step, or less.
@@ -192,6 +239,11 @@ _RUN_ROWS = [
     (field("TrainConfig.num_steps"), "num_steps: 4", {4}),
     (field("TrainConfig.checkpoint_interval_steps"), "checkpoint_interval_steps: 2", {2, 4, 5}),
     (field("TrainConfig.max_checkpoints_to_keep"), "checkpoint_interval_steps: 2 max_checkpoints_to_keep: 2", {4, 5}),
+    (
+        field("TrainConfig.keep_checkpoint_every_n_steps"),
+        "checkpoint_interval_steps: 1 max_checkpoints_to_keep: 1 keep_checkpoint_every_n_steps: 2",
+        {2, 4, 5},
+    ),
 ]
 
 
@@ -199,10 +251,12 @@ _RUN_ROWS = [
 def test_a_field_of_the_run(changed: str, expected: set[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_label_map([Label(1, "circle")], tmp_path / "labels.pbtxt")
     labels = f'train_input_reader {{ label_map_path: "{tmp_path}/labels.pbtxt" }}'
-    monkeypatch.setattr(Experiment, "build_train_input", lambda self: SimpleNamespace(num_records=4))
+    data = SimpleNamespace(
+        num_records=4, exclude_known=lambda faults: None, check_unchanged=lambda: None, let_through=lambda check: None
+    )
+    monkeypatch.setattr(Experiment, "build_train_input", lambda self: data)
     monkeypatch.setattr(Experiment, "build_trainer", lambda self, *args, **kwargs: stubs.make_trainer())
-    monkeypatch.setattr(Experiment, "_evaluation_in_training", lambda self, *args: None)
-    texts = train("seed: 1 num_steps: 5 checkpoint_interval_steps: 9", changed)
-    built = config(CONFIG, labels, _ONE_CLASS, *texts)
-    Experiment(built, model_dir=tmp_path / "run", record_summaries=False).train()
+    texts = train("seed: 1 num_steps: 5 checkpoint_interval_steps: 9 diagnostics_interval_steps: 0", changed)
+    built = config(CONFIG, labels, _ONE_CLASS, "eval_input_reader: []", *texts)
+    Experiment(built.copy(), model_dir=tmp_path / "run", record_summaries=False).train()
     assert {int(path.stem[5:]) for path in (tmp_path / "run").glob("*.index")} == expected

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from efficientdet.data.input_share import InputShare
+from efficientdet.losses import Loss
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.trainer import Trainer, TrainerSettings
 from efficientdet.training.variable_rules import VariableRules
@@ -22,7 +24,9 @@ SIDE = 4
 class TinyModel(keras.Model):
     """A convolution, perhaps a batch normalisation, noise drawn from the seed, and one dense layer per head."""
 
-    def __init__(self, *, classes: int = CLASSES, normalized: bool = True, noise: float = 0.1) -> None:
+    def __init__(
+        self, *, classes: int = CLASSES, normalized: bool = True, synchronized: bool = False, noise: float = 0.1
+    ) -> None:
         super().__init__()
         self.classes = classes
         self.noise = noise
@@ -33,7 +37,7 @@ class TinyModel(keras.Model):
         self.stem = keras.layers.Conv2D(
             4, 3, padding="same", kernel_initializer=initializer(1), kernel_regularizer=keras.regularizers.L2(0.01)
         )
-        self.norm = keras.layers.BatchNormalization() if normalized else None
+        self.norm = keras.layers.BatchNormalization(synchronized=synchronized) if normalized else None
         self.class_head = keras.layers.Dense(ANCHORS * classes, kernel_initializer=initializer(2))
         self.box_head = keras.layers.Dense(ANCHORS * 4, kernel_initializer=initializer(3))
         self(tf.zeros([1, SIDE, SIDE, 3]))
@@ -107,6 +111,27 @@ def make_dataset(
     return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(lambda *leaves: np.stack(leaves), *batches))
 
 
+DatasetFn = Callable[[int, InputShare], tf.data.Dataset]
+
+
+def replica_batches(dataset: tf.data.Dataset, share: InputShare) -> tf.data.Dataset:
+    """A worker's part of global batches, one replica's at a time."""
+    if share.replicas == 1:
+        return dataset
+    own = share.replicas // share.workers
+
+    def parts(batch: Batch) -> tf.data.Dataset:
+        rows = tf.nest.map_structure(lambda t: tf.reshape(t, [share.replicas, -1, *t.shape[1:]]), batch)
+        return tf.data.Dataset.from_tensor_slices(rows).skip(share.worker * own).take(own)
+
+    return dataset.flat_map(parts)
+
+
+def always(batch: Batch) -> DatasetFn:
+    """The same batch at each step."""
+    return lambda start, share: replica_batches(tf.data.Dataset.from_tensors(batch).repeat(), share)
+
+
 def make_trainer(
     *,
     model: keras.Model | None = None,
@@ -115,7 +140,9 @@ def make_trainer(
     settings: TrainerSettings = TrainerSettings(),  # noqa: B008
     rules: VariableRules | None = None,
     seed: int = 7,
-    explain_error: Callable[[Exception], Exception] | None = None,
+    loss: Loss | None = None,
+    dataset_fn: DatasetFn | None = None,
+    on_input_error: Callable[[Exception, int], Exception | None] | None = None,
     **dataset_options: int,
 ) -> Trainer:
     """A trainer of a new tiny model."""
@@ -125,14 +152,14 @@ def make_trainer(
         optimizer = optimizer or optimizers.momentum(schedules.Constant(0.05), momentum=0.9)
     return Trainer(
         model=model,
-        loss=SquaredLoss(),
+        loss=loss or SquaredLoss(),
         optimizer=optimizer,
-        dataset_fn=lambda start_step: make_dataset(start_step, **dataset_options),
+        dataset_fn=dataset_fn or (lambda start, share: replica_batches(make_dataset(start, **dataset_options), share)),
         strategy=strategy,
         seed=seed,
         settings=settings,
         rules=rules,
-        explain_error=explain_error,
+        on_input_error=on_input_error,
     )
 
 

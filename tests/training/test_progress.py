@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import io
 import logging
+from typing import Any
 
 import pytest
 
+from efficientdet.evaluation.evaluation import Evaluation
+from efficientdet.training.outcome import StepOutcome
 from efficientdet.training.progress import Progress
 from efficientdet.types import Losses
 
 _LOSSES = Losses(localization=0.5, classification=1.25, regularization=0.03125, total=1.78125)
+
+
+def _step(progress: Progress, step: int, seconds: float) -> None:
+    trainer: Any = None  # which a line does not look at
+    progress.on_step(trainer, StepOutcome(step, _LOSSES, seconds, 0.0, None, is_last=False))
 
 
 class _Terminal(io.StringIO):
@@ -30,11 +38,11 @@ class _Clock:
 def test_a_line_says_where_training_stands() -> None:
     stream = io.StringIO()
     progress = Progress(1000, batch_size=8, stream=stream, line_seconds=0.0)
-    progress.update(1, _LOSSES, seconds=30.0)
-    progress.update(2, _LOSSES, seconds=2.0)
-    progress.update(3, _LOSSES, seconds=6.0)
-    progress.show_metrics({"DetectionBoxes_Precision/mAP": 0.3456})
-    progress.update(4, _LOSSES, seconds=4.0)
+    _step(progress, 1, 30.0)
+    _step(progress, 2, 2.0)
+    _step(progress, 3, 6.0)
+    progress.on_evaluation(Evaluation(3, {"DetectionBoxes_Precision/mAP": 0.3456}, None, 1, 0.0))
+    _step(progress, 4, 4.0)
     first, *_, last = stream.getvalue().splitlines()
     losses = "loss 1.7812 (box 0.5000 class 1.2500 reg 0.0312)"
     assert first == f"step 1/1000 | {losses}"
@@ -46,7 +54,7 @@ def test_a_log_file_gets_a_line_now_and_then_and_the_last_one() -> None:
     stream, clock = io.StringIO(), _Clock()
     progress = Progress(10, batch_size=1, stream=stream, line_seconds=5.0, clock=clock)
     for step in range(1, 11):
-        progress.update(step, _LOSSES, seconds=2.0)
+        _step(progress, step, 2.0)
         clock.now += 2.0
     assert [line.split("/")[0] for line in stream.getvalue().splitlines()] == ["step 1", "step 4", "step 7", "step 10"]
 
@@ -55,8 +63,8 @@ def test_a_terminal_gets_one_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     stream = _Terminal()
     with Progress(2, batch_size=1, stream=stream) as progress:
-        progress.update(1, _LOSSES, seconds=1.0)
-        progress.update(2, _LOSSES, seconds=1.0)
+        _step(progress, 1, 1.0)
+        _step(progress, 2, 1.0)
     shown = stream.getvalue().split("\r")[1:]
     assert shown == ["step 1/2 | loss 1.7812 (box 0\x1b[K", "step 2/2 | 1.0 images/s | 0:0\x1b[K\n"]
 
@@ -68,7 +76,7 @@ def test_log_lines_push_the_live_line_away() -> None:
     root.addHandler(handler)
     try:
         with Progress(2, batch_size=1, stream=stream) as progress:
-            progress.update(1, _LOSSES, seconds=1.0)
+            _step(progress, 1, 1.0)
             logging.getLogger("test").warning("saved")
             logging.getLogger("test").warning("evaluated")
         assert stream.getvalue().endswith("\x1b[K\r\x1b[Ksaved\nevaluated\n")
@@ -86,6 +94,6 @@ def test_the_logging_is_left_as_it_was() -> None:
 def test_minutes_and_hours() -> None:
     stream = io.StringIO()
     progress = Progress(11, batch_size=1, stream=stream, line_seconds=0.0)
-    progress.update(1, _LOSSES, seconds=1.0)
-    progress.update(2, _LOSSES, seconds=6.7)
+    _step(progress, 1, 1.0)
+    _step(progress, 2, 6.7)
     assert "| 1:00 left |" in stream.getvalue()

@@ -147,7 +147,7 @@ def test_a_momentum_step_with_a_factor_is_one_of_that_rate() -> None:
     for gradient in (1.0, 2.0):
         strategy = tf.distribute.get_strategy()
         with rules.scaled_updates(strategy):
-            strategy.run(lambda value=gradient: optimizers.apply_gradients(optimizer, [tf.constant([value])], rules))
+            strategy.run(optimizers.update, args=(optimizer, [tf.constant([gradient])], rules))
         weights.append(float(variable.numpy()[0]))
     assert weights == pytest.approx([1 - 0.025, 1 - 0.025 - 0.25 * 0.25])
 

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import functools
-import logging
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from efficientdet import model_directory
 from efficientdet.atomic_write import replace_atomically
 from efficientdet.builders.anchors import build_anchors
 from efficientdet.builders.conventions import copy_label_map
@@ -20,7 +17,7 @@ from efficientdet.builders.detector import build_detector
 from efficientdet.builders.evaluation import build_eval_inputs, build_evaluators
 from efficientdet.builders.input import build_label_map, build_preprocessor, build_train_input
 from efficientdet.builders.losses import build_loss
-from efficientdet.builders.model import build_model
+from efficientdet.builders.model import build_model, build_training_model
 from efficientdet.builders.optimizer import build_optimizer
 from efficientdet.builders.targets import build_target_assigner
 from efficientdet.builders.trainer import build_trainer
@@ -31,26 +28,19 @@ from efficientdet.data.preprocessing import Preprocessor
 from efficientdet.detector import Detector
 from efficientdet.errors import UsageError
 from efficientdet.evaluation.continuous import evaluate_continuously
-from efficientdet.evaluation.evaluator import Evaluation, evaluate_all
+from efficientdet.evaluation.evaluation import Evaluation
+from efficientdet.evaluation.evaluator import evaluate_all
+from efficientdet.experiment.training import TrainingOptions, train
 from efficientdet.export.saved_model import export_saved_model
+from efficientdet.model_directory import recorded_config
 from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.ops.targets import TargetAssigner
-from efficientdet.training import checkpoints as checkpoint_files
-from efficientdet.training import distribution
-from efficientdet.training.checkpoints import TrainingCheckpoints
-from efficientdet.training.loop import Intervals, run_training
-from efficientdet.training.plan import TrainingPlan
-from efficientdet.training.progress import Progress
-from efficientdet.training.summaries import TrainingSummaries
+from efficientdet.training.checkpoint_files import checkpoint_step
+from efficientdet.training.outcome import Observer
 from efficientdet.training.trainer import Trainer
-from efficientdet.types import Batch
-from efficientdet.visualization import draw_batch
 from efficientdet.weights.report import REPORT_NAME
 
-_logger = logging.getLogger(__name__)
-
-_SUMMARY_INTERVAL = 100  # steps, TFOD's
-_SUMMARIES_PER_RUN = 20  # at least, of a run shorter than 20 intervals
+__all__ = ["Experiment"]
 
 
 class Experiment:
@@ -67,7 +57,7 @@ class Experiment:
     ) -> None:
         self.config = config
         self.model_dir = Path(model_dir) if model_dir is not None else None
-        self._record_summaries = record_summaries
+        self.record_summaries = record_summaries
 
     @functools.cached_property
     def preprocessor(self) -> Preprocessor:
@@ -101,52 +91,51 @@ class Experiment:
         restore_for_inference(self.config, model, checkpoint)
         return self.detector(model)
 
-    def train(self, *, save_detections: bool = False) -> Mapping[str, float] | None:
+    def train(
+        self,
+        *,
+        save_detections: bool = False,
+        restart_schedule: bool = False,
+        tpu: str | None = None,
+        stop_at: float | None = None,
+        recipe_notes: Sequence[str] = (),
+        observers: Sequence[Observer] = (),
+    ) -> Mapping[str, float] | None:
         """Trains, or resumes, until `train_config.num_steps`, and evaluates on the way.
+
+        SIGTERM, SIGINT and SIGUSR1 end it as soon as the present step is done, saved; the same call goes on from there.
 
         Args:
           save_detections: write each evaluation's detections as COCO results JSON.
+          restart_schedule: begin the learning rate's schedule, and the count of `num_steps`, at the latest checkpoint.
+          tpu: the name of a TPU, see `distribution.choose_strategy`.
+          stop_at: when to end, saved and evaluated, in seconds of `time.monotonic`; None: when all is done.
+          recipe_notes: what was said of the recipe beforehand, a sentence each; told again with a fault.
+          observers: watch beside those that every training has.
 
         Returns:
           The metrics of the last evaluation, on the first reader's data; None where the config has no evaluation data.
+
+        Raises:
+          EfficientDetError: what a user can mend, see `loop.run_training`.
+          KeyboardInterrupt: after SIGINT.
+          StoppedBySignalError: after another signal; a SystemExit.
         """
-        model_dir = self._require_model_dir()
-        resuming = checkpoint_files.has_checkpoints(model_dir)
-        self.config = config = model_directory.reconcile(model_dir, self.config, resuming=resuming)
-        train = config.proto.train_config
-        if not tf.config.list_physical_devices("GPU"):
-            distribution.make_deterministic()
-        strategy = distribution.choose_strategy()
-        if train.batch_size % strategy.num_replicas_in_sync:
-            rule = f"must be divisible by the {strategy.num_replicas_in_sync} replicas"
-            raise config.error("train_config.batch_size", rule)
-        data = self.build_train_input()
-        trainer = self.build_trainer(strategy, data, with_start_weights=not resuming)
-        checkpoints = TrainingCheckpoints(
-            model_dir, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=train.max_checkpoints_to_keep
-        )
-        checkpoints.restore_latest()
-        evaluate = self._evaluation_in_training(trainer, save_detections)
-        model_directory.record(model_dir, config)  # not before all that a user can have done wrong was found
-        copy_label_map(config, model_dir)
-        self._log_plan(data, trainer)
-        with Progress(train.num_steps, train.batch_size) as progress:
-            return run_training(
-                trainer,
-                checkpoints,
-                num_steps=train.num_steps,
-                intervals=Intervals(train.checkpoint_interval_steps, config.proto.eval_config.interval_steps),
-                evaluate_fn=evaluate,
-                summaries=self._training_summaries(),
-                progress=progress,
-            )
+        options = TrainingOptions(save_detections, restart_schedule, tpu, stop_at, recipe_notes, observers)
+        evaluation = train(self, self._require_model_dir(), options)
+        return None if evaluation is None else evaluation.metrics
 
     def build_train_input(self) -> InputPipeline:
         """The input of training, as the config's seed orders it."""
         return build_train_input(self.config, self.preprocessor, self.assigner)
 
     def build_trainer(
-        self, strategy: tf.distribute.Strategy, data: InputPipeline, *, with_start_weights: bool = False
+        self,
+        strategy: tf.distribute.Strategy,
+        data: InputPipeline,
+        *,
+        with_start_weights: bool = False,
+        adjustable_rate: bool = False,
     ) -> Trainer:
         """Builds a trainer with a fresh model.
 
@@ -154,10 +143,10 @@ class Experiment:
           strategy: on whose replicas it trains.
           data: where its batches come from.
           with_start_weights: load `fine_tune_checkpoint` into the model; the moving averages start there too.
+          adjustable_rate: see `builders.trainer.build_trainer`.
         """
-        train = self.config.proto.train_config
         with strategy.scope():
-            model = build_model(self.config, seed=train.seed)
+            model = build_training_model(self.config)
             optimizer = build_optimizer(self.config, model)
         if with_start_weights:
             labels = build_label_map(self.config, "train_input_reader").names_by_row
@@ -170,6 +159,7 @@ class Experiment:
             loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
             data=data,
             strategy=strategy,
+            adjustable_rate=adjustable_rate,
         )
 
     def evaluate_continuously(
@@ -183,24 +173,30 @@ class Experiment:
           save_detections: write each evaluation's detections as COCO results JSON.
         """
         model = build_model(self.config)
-        evaluate = self._evaluation(self.detector(model), save_detections)
+        evaluate = self.evaluation(self.detector(model), save_detections=save_detections)
 
         def restore(path: str) -> int:
             restore_for_inference(self.config, model, path)
-            return checkpoint_files.checkpoint_step(path)
+            return checkpoint_step(path)
 
         if source := single_source(checkpoint_dir):
             report = restore_for_inference(self.config, model, source)
             replace_atomically(self._require_model_dir() / "eval" / REPORT_NAME, report.details())
-            evaluate(checkpoint_files.checkpoint_step(source))
+            evaluate(checkpoint_step(source))
             return
-        train = self.config.proto.train_config
+        num_steps = self.config.proto.train_config.num_steps
+
+        def last_step() -> int | None:
+            recorded = recorded_config(checkpoint_dir)  # anew each time: the schedule may begin anew meanwhile
+            start = 0 if recorded is None else recorded.proto.train_config.schedule_start_step
+            return start + num_steps if num_steps else None
+
         for _ in evaluate_continuously(
             evaluate,
             checkpoint_dir,
             restore,
             timeout=timeout,
-            last_step=train.num_steps or None,
+            last_step=last_step,
             max_evaluations=self.config.proto.eval_config.max_evals or None,
         ):
             pass  # each is written and logged by its evaluator
@@ -227,16 +223,26 @@ class Experiment:
         return export_saved_model(self.detector(model), output_directory, input_type, describe=describe)
 
     @property
-    def _evaluates_averages(self) -> bool:
+    def evaluates_averages(self) -> bool:
+        """Whether the averaged weights are evaluated and exported."""
         return bool(self.config.proto.eval_config.use_moving_averages)
 
-    def _require_model_dir(self) -> Path:
-        if self.model_dir is None:
-            raise UsageError("a model_dir is needed, to keep checkpoints, summaries and metrics in")
-        return self.model_dir
+    def evaluation(
+        self,
+        detector: Detector,
+        *,
+        save_detections: bool = False,
+        strategy: tf.distribute.Strategy | None = None,
+        interrupt: Callable[[], None] = lambda: None,
+    ) -> Callable[[int], Evaluation]:
+        """Evaluates on the data of every reader, at a step; returns the first one's evaluation.
 
-    def _evaluation(self, detector: Detector, save_detections: bool) -> Callable[[int], Evaluation]:
-        """Evaluates on the data of every reader, at a step; returns the first one's evaluation."""
+        Args:
+          detector: whose weights are evaluated as they are then.
+          save_detections: write the detections as COCO results JSON.
+          strategy: see `build_evaluators`.
+          interrupt: likewise.
+        """
         evaluators = build_evaluators(
             self.config,
             detector,
@@ -244,50 +250,13 @@ class Experiment:
             loss=build_loss(self.config, self.anchors, self.preprocessor.input_size),
             directory=self._require_model_dir() / "eval",
             write_detections=save_detections,
-            write_summaries=self._record_summaries,
+            write_summaries=self.record_summaries,
+            strategy=strategy,
+            interrupt=interrupt,
         )
         return functools.partial(evaluate_all, evaluators)
 
-    def _evaluation_in_training(
-        self, trainer: Trainer, save_detections: bool
-    ) -> Callable[[int], Mapping[str, float]] | None:
-        if not self.config.proto.eval_input_reader:
-            _logger.info("the config has no eval_input_reader: nothing is evaluated")
-            return None
-        evaluate_readers = self._evaluation(self.detector(trainer.model), save_detections)
-        weights = trainer.averaged_weights if self._evaluates_averages else nullcontext
-
-        def evaluate(step: int) -> Mapping[str, float]:
-            with weights():
-                return evaluate_readers(step).metrics
-
-        return evaluate
-
-    def _training_summaries(self) -> TrainingSummaries | None:
-        if not self._record_summaries:
-            return None
-        interval = min(_SUMMARY_INTERVAL, max(1, self.config.proto.train_config.num_steps // _SUMMARIES_PER_RUN))
-        names = build_label_map(self.config, "train_input_reader").names_by_row
-
-        def draw(batch: Batch) -> np.ndarray:
-            return draw_batch(batch, to_pixels=self.preprocessor.to_pixels, names=names)
-
-        return TrainingSummaries(self._require_model_dir() / "train", interval=interval, draw_batch=draw)
-
-    def _log_plan(self, data: InputPipeline, trainer: Trainer) -> None:
-        """Says in a few lines what is about to happen."""
-        ssd, train = self.config.proto.model.ssd, self.config.proto.train_config
-        plan = TrainingPlan(
-            network=ssd.feature_extractor.type,
-            input_size=self.preprocessor.input_size,
-            num_anchors=len(self.anchors),
-            num_classes=ssd.num_classes,
-            num_images=data.num_records,
-            num_steps=train.num_steps,
-            batch_size=train.batch_size,
-            seed=train.seed,
-            average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
-            evaluates_averages=self._evaluates_averages,
-        )
-        for line in plan.lines(trainer):
-            _logger.info("%s", line)
+    def _require_model_dir(self) -> Path:
+        if self.model_dir is None:
+            raise UsageError("a model_dir is needed, to keep checkpoints, summaries and metrics in")
+        return self.model_dir
