@@ -2,7 +2,8 @@
 """`make bench`: what a training step, a start, an inference, the input and an export cost on this machine.
 
 Each measurement runs in a process of its own, so that neither warm caches nor another's memory help or hurt it. The
-data are drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given.
+data are drawn pictures of 640 x 480, the model is D0 at 512 unless another config is given. Steps in other forms than
+the plain one are measured by name only: `--only step --only step-recompute --batch_size 8`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from efficientdet.child_environment import child_environment
 from efficientdet.cli.terminal import add_override_argument, command, positive_int, reader_override
 from efficientdet.config import PipelineConfig, load_config
 from efficientdet.errors import UsageError
@@ -36,7 +38,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--pipeline_config_path", default=str(_CONFIG), metavar="FILE", help="default: D0 at 512")
     add_override_argument(parser)
-    parser.add_argument("--only", choices=list(_MEASUREMENTS), action="append", help="one measurement; may be repeated")
+    choices = [*_MEASUREMENTS, *_STEPS]
+    parser.add_argument("--only", choices=choices, action="append", help="one measurement; may be repeated")
+    parser.add_argument(
+        "--batch_size", type=positive_int, default=2, metavar="N", help="of a step (default: %(default)s)"
+    )
     parser.add_argument(
         "--repeats", type=positive_int, default=15, metavar="N", help="of each timing (default: %(default)s)"
     )
@@ -53,15 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not Path(flags.pipeline_config_path).is_file():
         raise UsageError(f"{flags.pipeline_config_path} does not exist: name one with --pipeline_config_path")
     if flags.worker:
-        config = load_config(flags.pipeline_config_path, [*_overrides(Path(flags.folder)), *flags.override])
-        print(json.dumps(_MEASUREMENTS[flags.worker](config, flags.repeats, Path(flags.folder))))
+        folder = Path(flags.folder)
+        step = f"train_config {{ batch_size: {flags.batch_size} {_STEPS.get(flags.worker, '')} }}"
+        config = load_config(flags.pipeline_config_path, [*_overrides(folder), step, *flags.override])
+        print(json.dumps(_MEASUREMENTS.get(flags.worker, _step)(config, flags.repeats, folder)))
         return 0
     results: dict[str, Result] = {}
-    with tempfile.TemporaryDirectory(prefix="efficientdet-bench-") as folder:
-        _write_records(Path(folder))
-        print(f"{'measurement':<12} {'median':>10} {'minimum':>10}   unit")
+    with tempfile.TemporaryDirectory(prefix="efficientdet-bench-") as temporary:
+        _write_records(Path(temporary))
+        print(f"{'measurement':<18} {'median':>10} {'minimum':>10}   unit")
         for name in flags.only or _MEASUREMENTS:
-            results[name] = _in_own_process(name, flags, folder)
+            results[name] = _in_own_process(name, flags, temporary)
             print(_row(name, results[name]), flush=True)
     if flags.json:
         Path(flags.json).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -71,15 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _row(name: str, result: Result) -> str:
     more = ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("median", "min", "unit"))
     return (
-        f"{name:<12} {result['median']:>10.3f} {result['min']:>10.3f}   {result['unit']}{'; ' + more if more else ''}"
+        f"{name:<18} {result['median']:>10.3f} {result['min']:>10.3f}   {result['unit']}{'; ' + more if more else ''}"
     )
 
 
 def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result:
     words = [sys.executable, "-m", "efficientdet.cli.bench", "--worker", name, "--folder", folder]
     words += ["--pipeline_config_path", flags.pipeline_config_path, "--repeats", str(flags.repeats)]
+    words += ["--batch_size", str(flags.batch_size)]
     words += [f"--override={text}" for text in flags.override]
-    environment = os.environ | {"EFFICIENTDET_LOG_LEVEL": "ERROR"}
+    environment = child_environment() | {"EFFICIENTDET_LOG_LEVEL": "ERROR"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise UsageError(f"the measurement {name!r} failed:\n{done.stderr.strip()}")
@@ -90,7 +99,7 @@ def _in_own_process(name: str, flags: argparse.Namespace, folder: str) -> Result
 def _overrides(folder: Path) -> list[str]:
     files = {"label_map": folder / "label_map.pbtxt", "record": folder / "images.record"}
     return [
-        'train_config { seed: 1 batch_size: 2 fine_tune_checkpoint: "" }',
+        'train_config { seed: 1 fine_tune_checkpoint: "" }',
         reader_override("train_input_reader", **files),
         reader_override("eval_input_reader", **files),
     ]
@@ -160,9 +169,13 @@ def _peak_memory() -> str:
 
 
 def _step(config: PipelineConfig, repeats: int, folder: Path) -> Result:
-    """A training step at batch 2, input included."""
+    """A training step, input included."""
     trainer = _trainer(config)
-    return _seconds(_timed(trainer.train_step, repeats), peak_memory=_peak_memory())
+    _timed(trainer.train_step, 0)
+    busy = time.process_time()  # of all cores together; other work on the machine hardly changes it
+    seconds = _timed(trainer.train_step, repeats, warm_up=0)
+    busy = (time.process_time() - busy) / repeats
+    return _seconds(seconds, processor_time=f"{busy:.2f} s", peak_memory=_peak_memory())
 
 
 def _start(config: PipelineConfig, repeats: int, folder: Path) -> Result:
@@ -266,6 +279,14 @@ _MEASUREMENTS: dict[str, Callable[[PipelineConfig, int, Path], Result]] = {
     "input": _input,
     "export": _export,
     "inference": _inference,
+}
+# Steps in other forms -> what they ask of `train_config`.
+_STEPS = {
+    "step-first-stages": "recompute: FIRST_STAGES",
+    "step-recompute": "recompute: [BACKBONE, PYRAMID, HEADS]",
+    "step-bfloat16": "precision: BFLOAT16",
+    "step-float16": "precision: FLOAT16",
+    "step-accumulated": "gradient_accumulation_steps: 2",
 }
 
 

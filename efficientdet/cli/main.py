@@ -28,6 +28,11 @@ _COMMANDS = {
     "show-config": _Command("show_config", "check a pipeline config and print it resolved"),
     "show-augmentation": _Command("show_augmentation", "draw training pictures before and after augmentation"),
     "data-stats": _Command("data_stats", "measure mean and standard deviation of the training pictures"),
+    "lr-find": _Command("lr_find", "find the learning rate that a config can take"),
+    "tune": _Command("tune", "compare settings of a config in short runs"),
+    "fit": _Command("fit", "find the largest batch that fits into memory"),
+    "record": _Command("record", "check the record that a run keeps of itself, or compare two"),
+    "data-service": _Command("data_service", "prepare batches for trainings that run elsewhere"),
     "quickstart": _Command("quickstart", "draw a small data set and do the whole job on it"),
     "bench": _Command("bench", "measure step, start, memory, inference, input and export on this machine"),
 }

@@ -128,7 +128,7 @@ def _epoch(data: InputPipeline, epoch: int, num_images: int) -> Iterator[Batch]:
 
     num_images = min(num_images, data.num_records)
     try:
-        yield from data.train_dataset(start_step=epoch * data.num_records).take(num_images)
+        yield from data.train_dataset(start_batch=epoch * data.num_records).take(num_images)
     except INPUT_ERRORS as error:
         raise data.explain(error) from error
 

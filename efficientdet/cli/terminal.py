@@ -59,6 +59,9 @@ def command(function: Callable[[Sequence[str] | None], int]) -> Command:
             # TensorFlow's name for it; importing TensorFlow to compare classes would slow every other command down.
             if type(error).__name__ not in ("ResourceExhaustedError", "MemoryError"):
                 raise
+            if "No space left on device" in str(error):
+                print(f"error: no space left on the disk: {str(error).splitlines()[0]}", file=sys.stderr)
+                return USER_ERROR
             rule = "a smaller train_config.batch_size, a smaller input, or fewer classes or filters need less"
             print(f"error: the memory of the machine does not suffice: {rule}", file=sys.stderr)
             return USER_ERROR
@@ -90,13 +93,16 @@ def boolean(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
 
 
-def read_config(flags: argparse.Namespace, *purposes: Purpose, overrides: Sequence[str] = ()) -> PipelineConfig:
+def read_config(
+    flags: argparse.Namespace, *purposes: Purpose, overrides: Sequence[str] = (), log_notes: bool = True
+) -> PipelineConfig:
     """Loads the config that the flags name, checks that it serves its purposes, and logs what is done differently.
 
     Args:
       flags: with the arguments of `add_config_arguments`.
       purposes: "train", "eval", "export"; a config without evaluation data need not serve "eval" beside "train".
       overrides: laid over the file after the user's own.
+      log_notes: whether to log what is done differently from what the config says.
 
     Raises:
       ConfigError: see `config.load_config` and `config.validate`.
@@ -105,7 +111,7 @@ def read_config(flags: argparse.Namespace, *purposes: Purpose, overrides: Sequen
     for purpose in purposes:
         if purpose != "eval" or "train" not in purposes or config.proto.eval_input_reader:
             validate(config, for_=purpose)
-    for note in config.notes:
+    for note in config.notes if log_notes else ():
         _logger.info("%s", note)
     return config
 

@@ -5,7 +5,27 @@ from __future__ import annotations
 
 import pytest
 
-from efficientdet.cli.terminal import image_progress
+from efficientdet.cli.terminal import USER_ERROR, command, image_progress
+
+
+class ResourceExhaustedError(Exception):
+    """By the name of TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a/part; No space left on device\nmore", "no space left on the disk: a/part"),
+        ("OOM", "the memory of the machine"),
+    ],
+)
+def test_a_full_disk_is_not_taken_for_a_full_memory(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def fail(_: object) -> int:
+        raise ResourceExhaustedError(text)
+
+    assert fail([]) == USER_ERROR
+    assert capsys.readouterr().err.startswith(f"error: {told}")
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

@@ -27,7 +27,7 @@ from efficientdet.doctor.machine.figures import (
     StepFigures,
 )
 from efficientdet.doctor.machine.largest import find_largest, worst_case, write_worst_case
-from efficientdet.doctor.machine.memory import SAFE_SHARE, free_memory, line_of, second_batch
+from efficientdet.doctor.machine.memory import free_memory, largest_batch, line_of, second_batch
 from efficientdet.doctor.machine.verdicts import Measured, findings_of
 from efficientdet.errors import DataError
 
@@ -89,21 +89,21 @@ class _Measurement:
         """Does everything."""
         free = free_memory()
         figures = self._measure_run(seconds)
-        replicas = figures.replicas if figures else 1
+        # A batch is shared by the replicas, and by the parts that each of them computes one after the other.
+        shares = (figures.replicas if figures else 1) * self._config.proto.train_config.gradient_accumulation_steps
         reader = self._config.proto.train_input_reader
         self._line.show("looking for the largest pictures")
         largest = find_largest(self._files())
         write_worst_case(largest, self._worst, num_boxes=reader.max_number_of_boxes)
-        self._measure_memory(replicas)
+        self._measure_memory(shares)
         points = [each for each in self._memory.values() if each]
-        line = line_of(points)
-        fitting = 0 if line is None else line.largest(SAFE_SHARE * (free.device or free.host), replicas)
-        is_verified = fitting > 0 and self._try_batch(fitting, replicas)
+        fitting = largest_batch(points, free, shares)
+        is_verified = fitting > 0 and self._try_batch(fitting, shares)
         buffered = min(reader.shuffle_buffer_size, largest.num_records) if reader.shuffle else 0
         return Measured(
             run=figures,
             memory=tuple(each for each in self._memory.values() if each),
-            line=line,
+            line=line_of(points),
             largest_batch=fitting,
             is_verified=is_verified,
             free=free,
@@ -133,17 +133,17 @@ class _Measurement:
         except OutOfMemoryError:
             return None
 
-    def _measure_memory(self, replicas: int) -> None:
+    def _measure_memory(self, shares: int) -> None:
         """At the config's batch size and at another one, or at the two largest halves of it that fit."""
         batch_size = self._batch_size
-        while self._memory_at(batch_size) is None and batch_size > replicas:
-            batch_size = max(batch_size // 2 // replicas * replicas, replicas)
+        while self._memory_at(batch_size) is None and batch_size > shares:
+            batch_size = max(batch_size // 2 // shares * shares, shares)
         if self._memory.get(batch_size) is not None:
-            self._memory_at(second_batch(batch_size, replicas))
+            self._memory_at(second_batch(batch_size, shares))
 
-    def _try_batch(self, batch_size: int, replicas: int) -> bool:
+    def _try_batch(self, batch_size: int, shares: int) -> bool:
         """Whether a batch that should fit does; one that would take long is not tried."""
-        if batch_size > _LARGEST_TRIED * max(self._batch_size, replicas):
+        if batch_size > _LARGEST_TRIED * max(self._batch_size, shares):
             return False
         return self._memory_at(batch_size) is not None
 

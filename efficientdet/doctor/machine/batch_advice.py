@@ -1,11 +1,7 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""What to write into a config whose batch has to shrink, or whose run has to be shorter. No TensorFlow."""
+"""What to write into a config whose batch does not fit, or whose run has to be shorter. No TensorFlow."""
 
 from __future__ import annotations
-
-from typing import Any
-
-from google.protobuf.message import Message
 
 from efficientdet import field_paths
 from efficientdet.config import PipelineConfig
@@ -15,41 +11,58 @@ PUBLISHED_BATCH = 128  # of the EfficientDet paper (section 5.1) and of both lin
 # arXiv:1803.08494, figure 1).
 _LEAST_FOR_BATCH_NORM = 8
 
-_RATES = (
-    "learning_rate",
-    "learning_rate_base",
-    "initial_learning_rate",
-    "warmup_learning_rate",
-    "burnin_learning_rate",
-    "min_learning_rate",
-)
+
+def parts_for(global_batch: int, most: int, replicas: int = 1) -> int:
+    """The fewest equal parts in which each replica can compute its share of a batch one after the other.
+
+    Args:
+      global_batch: over all replicas.
+      most: pictures that fit on a replica at a time.
+      replicas: that share the batch.
+
+    Returns:
+      The number of parts; 0 where the replicas cannot share the batch, or nothing fits.
+    """
+    share, rest = divmod(global_batch, replicas)
+    if rest or most < 1:
+        return 0
+    return next(parts for parts in range(1, share + 1) if share % parts == 0 and share // parts <= most)
 
 
-def smaller_batch(config: PipelineConfig, batch_size: int, replicas: int = 1) -> str:
-    """The config lines for a smaller batch, with the learning rate that goes with it.
-
-    Gradient accumulation, which would keep the global batch, is not available in this version.
+def smaller_parts(config: PipelineConfig, batch_size: int, replicas: int = 1) -> str:
+    """The config lines for a batch that does not fit at once.
 
     Args:
       config: resolved.
-      batch_size: that fits.
+      batch_size: that fits, as the config divides it now.
       replicas: that share it.
     """
     train = config.proto.train_config
-    factor = -(-train.batch_size // batch_size)
-    rates = _scaled_rates(train.optimizer, batch_size / train.batch_size)
-    lines = " ".join([f"train_config {{ batch_size: {batch_size}", *rates, "}"])
+    most = batch_size // (replicas * train.gradient_accumulation_steps)
+    parts = parts_for(train.batch_size, most, replicas)
+    if not parts:
+        return f"Use a batch that {replicas} replicas can share:\ntrain_config {{ batch_size: {batch_size} }}"
+    each = train.batch_size // (replicas * parts)
     text = (
-        f"Accumulating the gradients of {factor} batches would keep the global batch of {train.batch_size}; this "
-        f"version cannot. Instead: a batch of {batch_size}, its learning rate scaled with it, and {factor} times as "
-        f"many steps (with their schedule) for as many epochs:\n{lines}"
+        f"Compute the batch of {train.batch_size} in {parts} parts of {each * replicas}, one after the other; the "
+        f"update is that of the whole:\ntrain_config {{ gradient_accumulation_steps: {parts} }}"
     )
-    if batch_size // replicas < _LEAST_FOR_BATCH_NORM and not train_freezes_norms(config):
-        text += (
-            "\nSo few images give poor statistics to batch normalisation: where training starts from a whole "
-            "detector, keep its own:\nmodel { ssd { freeze_batchnorm: true freeze_batchnorm_scope: WHOLE_MODEL } }"
-        )
-    return text
+    return "\n".join([text, *norm_advice(config, each)])
+
+
+def norm_advice(config: PipelineConfig, per_replica: int) -> list[str]:
+    """What to do about batch normalisation that sees few pictures at a time; nothing where it sees enough.
+
+    Args:
+      config: resolved.
+      per_replica: pictures at a time on a replica.
+    """
+    if per_replica >= _LEAST_FOR_BATCH_NORM or train_freezes_norms(config):
+        return []
+    return [
+        "So few images give poor statistics to batch normalisation: where training starts from a whole "
+        "detector, keep its own:\nmodel { ssd { freeze_batchnorm: true freeze_batchnorm_scope: WHOLE_MODEL } }"
+    ]
 
 
 def fewer_steps(config: PipelineConfig, num_steps: int) -> str:
@@ -66,24 +79,6 @@ def fewer_steps(config: PipelineConfig, num_steps: int) -> str:
 def train_freezes_norms(config: PipelineConfig) -> bool:
     """Whether batch normalisation keeps its statistics in training."""
     return bool(config.proto.model.ssd.freeze_batchnorm)
-
-
-def _scaled_rates(optimizer: Message, factor: float) -> list[str]:
-    """A text for each message of the optimizer that holds rates, each of them multiplied."""
-    texts = []
-    for path, message in field_paths.messages(optimizer):
-        schedule: Any = message
-        if "[" in path or not path:
-            continue  # an element of a list cannot be laid over
-        rates = [name for name in _RATES if name in schedule.DESCRIPTOR.fields_by_name and _is_number(schedule, name)]
-        values = [f"{name}: {getattr(schedule, name) * factor:.4g}" for name in rates if getattr(schedule, name)]
-        if values:
-            texts.append(_nested(path, " ".join(values)))
-    return texts
-
-
-def _is_number(message: Message, name: str) -> bool:
-    return not field_paths.is_message(message.DESCRIPTOR.fields_by_name[name])
 
 
 def _nested(path: str, text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import os
 import queue
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import efficientdet
 from efficientdet import errors
+from efficientdet.child_environment import child_environment
 from efficientdet.config import PipelineConfig
 from efficientdet.doctor.machine.memory import free_memory_of_host
 from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
@@ -92,8 +91,6 @@ def run_job(job: Job, on_progress: OnProgress = lambda detail, seconds: None) ->
     """
     job_file, log_file = Path(job.folder) / "job.json", Path(job.folder) / "log.txt"
     job_file.write_text(job.as_text(), encoding="utf-8")
-    root = str(Path(efficientdet.__file__).resolve().parents[1])
-    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     with open(log_file, "w", encoding="utf-8") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", _WORKER, str(job_file), str(time.time())],
@@ -101,7 +98,7 @@ def run_job(job: Job, on_progress: OnProgress = lambda detail, seconds: None) ->
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=os.environ | {"PYTHONPATH": path},
+            env=child_environment(),
         )
         try:
             outcome = _listen(child, on_progress)

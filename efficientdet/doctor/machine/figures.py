@@ -96,6 +96,8 @@ class MemoryFigures(NamedTuple):
     batch_size: int
     host_bytes: int
     device_bytes: int  # of one GPU; 0 without
+    address_bytes: int = 0  # the most that the process mapped; 0 where the system does not tell
+    replicas: int = 1  # that shared the batch
 
 
 class RunTime(NamedTuple):
@@ -112,20 +114,21 @@ class RunTime(NamedTuple):
         return sum(self)
 
 
-def evaluation_figures(first: float, one: float, many: float, batches: int) -> EvaluationFigures:
+def evaluation_figures(first: float, few: float, many: float, batches: tuple[int, int]) -> EvaluationFigures:
     """What three evaluations say of all.
 
     Args:
-      first: seconds of the first one, of one batch.
-      one: of another one, of one batch.
-      many: of one of some batches.
-      batches: how many these are; of 1, `many` is `one`.
+      first: seconds of the first one, of the smaller number of batches.
+      few: of another one of so many.
+      many: of one of the larger number.
+      batches: both numbers; where they are one, `many` is `few`.
 
     Returns:
-      The line through (1, one) and (batches, many); through the latter alone where noise makes it fall.
+      The line through both points; through the latter alone where noise makes it fall.
     """
-    batch = (many - one) / (batches - 1) if batches > 1 and many > one else many / batches
-    return EvaluationFigures(max(first - one, 0.0), max(many - batches * batch, 0.0), min(batch, many / batches))
+    fewer, more = batches
+    batch = (many - few) / (more - fewer) if more > fewer and many > few else many / more
+    return EvaluationFigures(max(first - few, 0.0), max(many - more * batch, 0.0), min(batch, many / more))
 
 
 def times_due(num_steps: int, interval: int) -> int:

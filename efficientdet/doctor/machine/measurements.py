@@ -19,8 +19,10 @@ from efficientdet.builders.evaluation import (
 )
 from efficientdet.builders.input import build_label_map
 from efficientdet.builders.losses import build_loss
+from efficientdet.builders.trainer import require_divisible_batch
 from efficientdet.config import PipelineConfig, with_seed
 from efficientdet.data.checks import INPUT_ERRORS
+from efficientdet.data.input_share import InputShare
 from efficientdet.data.pipeline import InputPipeline
 from efficientdet.doctor.machine.child import Job, Task
 from efficientdet.doctor.machine.figures import (
@@ -30,11 +32,12 @@ from efficientdet.doctor.machine.figures import (
     StepFigures,
     evaluation_figures,
 )
-from efficientdet.doctor.machine.memory import resident_peak
+from efficientdet.doctor.machine.memory import address_peak, resident_peak
 from efficientdet.doctor.machine.trained_like import spread_scores
 from efficientdet.evaluation.evaluator import EvaluationSettings, Evaluator
 from efficientdet.experiment import Experiment
 from efficientdet.training import distribution
+from efficientdet.training.checkpoint_writing import Retention
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.trainer import Trainer
 
@@ -46,6 +49,8 @@ _LEAST_STEPS = 5  # however long they take
 _CACHED_SHARE, _READING_SHARE, _EVALUATION_SHARE = 0.3, 0.2, 0.25  # of the time for steps
 _MEMORY_STEPS = 3
 _SAVES = 2
+_MOST_DRAWN = 10  # batches whose pictures are drawn, of an evaluation in small
+_LEAST_BATCHES = 3  # more than these
 
 
 def measure_run(job: Job, started: float, progress: Progress) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def measure_run(job: Job, started: float, progress: Progress) -> dict[str, Any]:
     return {
         "plan": _plan(job.config, data.num_records, [each.num_records for each in inputs]),
         "num_images": data.num_records,
-        "device": _device(),
+        "device": distribution.devices_in_words(),
         "replicas": trainer.strategy.num_replicas_in_sync,
         "start": start,
         "steps": steps,
@@ -105,7 +110,13 @@ def measure_memory(job: Job, started: float, progress: Progress) -> dict[str, An
         trainer.train_step()
     gpus = tf.config.list_logical_devices("GPU")
     peaks = [tf.config.experimental.get_memory_info(gpu.name)["peak"] for gpu in gpus]
-    return {"batch_size": batch_size, "host_bytes": resident_peak(), "device_bytes": max(peaks, default=0)}
+    return {
+        "batch_size": batch_size,
+        "host_bytes": resident_peak(),
+        "device_bytes": max(peaks, default=0),
+        "replicas": trainer.strategy.num_replicas_in_sync,
+        "address_bytes": address_peak(),
+    }
 
 
 MEASUREMENTS: dict[Task, Callable[[Job, float, Progress], dict[str, Any]]] = {
@@ -123,17 +134,19 @@ class _SwitchedInput:
 
     def __init__(self, data: InputPipeline) -> None:
         self._data = data
-        self._kept: tf.data.Dataset | None = None
+        self._kept: int | None = None  # the batch that is given again and again
         self.num_records = data.num_records
-        self.explain = data.explain
+        self.explain, self.exclude = data.explain, data.exclude
 
     def keep(self, step: int) -> None:
-        """Reads one batch, and gives only this from now on."""
-        self._kept = self._data.train_dataset(step).take(1).cache().repeat()
+        """Gives only the batch of a step from now on, which is read once."""
+        self._kept = step
 
-    def train_dataset(self, start_step: int = 0) -> tf.data.Dataset:
+    def train_dataset(self, start_batch: int = 0, share: InputShare = InputShare()) -> tf.data.Dataset:  # noqa: B008
         """See `InputPipeline`."""
-        return self._data.train_dataset(start_step) if self._kept is None else self._kept
+        if self._kept is None:
+            return self._data.train_dataset(start_batch, share)
+        return self._data.train_dataset(self._kept, share).take(share.replicas // share.workers).cache().repeat()
 
 
 def _endless(config: PipelineConfig) -> PipelineConfig:
@@ -147,10 +160,8 @@ def _built(config: PipelineConfig, *, with_start_weights: bool) -> tuple[Experim
     """What a training builds before its first step."""
     if not tf.config.list_physical_devices("GPU"):
         distribution.make_deterministic()  # as a training on a CPU does
-    strategy = distribution.choose_strategy()
-    replicas = strategy.num_replicas_in_sync
-    if config.proto.train_config.batch_size % replicas:
-        raise config.error("train_config.batch_size", f"must be divisible by the {replicas} replicas")
+    strategy = distribution.local_strategy()
+    require_divisible_batch(config, strategy.num_replicas_in_sync)
     experiment = Experiment(config)
     data = _SwitchedInput(experiment.build_train_input())
     return experiment, experiment.build_trainer(strategy, data, with_start_weights=with_start_weights), data  # type: ignore[arg-type]
@@ -189,7 +200,7 @@ def _reading_seconds(data: _SwitchedInput, step: int, seconds: float) -> float:
 
 def _measure_checkpoint(trainer: Trainer, folder: Path, progress: Progress) -> CheckpointFigures:
     progress("writing a checkpoint")
-    checkpoints = TrainingCheckpoints(folder, model=trainer.model, optimizer=trainer.optimizer, max_to_keep=1)
+    checkpoints = TrainingCheckpoints(folder, model=trainer.model, optimizer=trainer.optimizer, retention=Retention(1))
     seconds = 0.0
     for _ in range(_SAVES):
         trainer.optimizer.iterations.assign_add(1)  # one that is there already is not written again
@@ -225,17 +236,21 @@ class _PartialEvaluator:
             build_categories(build_label_map(self._config, "eval_input_reader[0]")),
             folder,
             _inside(build_evaluation_settings(self._config), folder),
-            explain_error=data.explain,
+            on_input_error=lambda error, _: data.explain(error),
         )
 
     def measure(self, seconds: float, progress: Progress) -> EvaluationFigures:
-        """Evaluates one batch, and then as many as the time allows."""
+        """Evaluates the batches whose pictures are drawn, which take longest, and then as many as the time allows."""
         progress("an evaluation, which traces the network once more")
-        first, one = self._evaluate(1), self._evaluate(1)
-        batches = min(-(-self._num_images // self._images_of_batch), max(2, math.ceil(seconds / one)))
-        if batches > 1:
-            progress(f"an evaluation of {batches} batches", one * batches)
-        return evaluation_figures(first, one, self._evaluate(batches) if batches > 1 else one, batches)
+        everything = -(-self._num_images // self._images_of_batch)
+        drawn = -(-self._config.proto.eval_config.num_visualizations // self._images_of_batch)
+        fewer = min(max(drawn, 1), everything, _MOST_DRAWN)
+        first, few = self._evaluate(fewer), self._evaluate(fewer)
+        more = min(everything, fewer + max(_LEAST_BATCHES, math.ceil(seconds * fewer / few)))
+        if more > fewer:
+            progress(f"an evaluation of {more} batches", few * more / fewer)
+        many = self._evaluate(more) if more > fewer else few
+        return evaluation_figures(first, few, many, (fewer, more))
 
     def _evaluate(self, batches: int) -> float:
         self._limit = min(batches * self._images_of_batch, self._num_images)
@@ -267,14 +282,6 @@ def _plan(config: PipelineConfig, num_images: int, eval_images: list[int]) -> Ru
         eval_batches=sum(batches),
         checkpoints_kept=train.max_checkpoints_to_keep,
     )
-
-
-def _device() -> str:
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return "the CPU"
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    return f"{len(gpus)} x {name}"
 
 
 def _timed(function: Callable[[], Any]) -> float:

@@ -7,15 +7,15 @@ import contextlib
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from efficientdet.doctor.machine.figures import MemoryFigures
+from efficientdet.doctor.machine.limits import address_space, left_in_groups
 
 SAFE_SHARE = 0.9  # of what is free; beyond, a picture more or another program ends the run
-
-_NO_LIMIT = 1 << 60  # what the kernel shows for "none" is near 2**63
-_CGROUP = Path("/sys/fs/cgroup")
+_KINDS = ("host_bytes", "device_bytes", "address_bytes")  # of `MemoryFigures`, in the order of `Memory`
 
 
 class LinearMemory(NamedTuple):
@@ -53,6 +53,30 @@ class Memory(NamedTuple):
 
     host: int
     device: int = 0  # of the smallest GPU
+    address: int = 0  # that a process may map
+
+
+def largest_batch(figures: Sequence[MemoryFigures], free: Memory, multiple_of: int = 1) -> int:
+    """The largest batch that lines through measurements say fits into all there is; 0 where they say nothing.
+
+    Args:
+      figures: of several batch sizes; the two largest count.
+      free: what there is. Of each kind a part stays free, see `SAFE_SHARE`.
+      multiple_of: the number of replicas, which share a batch.
+    """
+    fitting = []
+    for available, of in zip(free, _KINDS, strict=True):
+        points = sorted((each.batch_size, getattr(each, of)) for each in figures if getattr(each, of))
+        line = fit_line(points[-2], points[-1]) if available and len(points) > 1 else None
+        if line is not None:
+            fitting.append(line.largest(SAFE_SHARE * available, multiple_of))
+    return min(fitting, default=0)
+
+
+def fits(figures: MemoryFigures, free: Memory) -> bool:
+    """Whether what was held leaves a part free of all there is."""
+    pairs = zip(free, (getattr(figures, kind) for kind in _KINDS), strict=True)
+    return all(held <= SAFE_SHARE * available for available, held in pairs if available)
 
 
 def line_of(figures: list[MemoryFigures]) -> LinearMemory | None:
@@ -70,13 +94,18 @@ def second_batch(batch_size: int, replicas: int = 1) -> int:
 
 def free_memory() -> Memory:
     """What is free on this machine now."""
-    return Memory(free_memory_of_host(), _device_memory())
+    return Memory(free_memory_of_host(), min(device_memory(), default=0), address_space())
+
+
+def address_peak() -> int:
+    """The most address space that this process has mapped so far, in bytes; 0 where the system does not tell."""
+    return _own_figure("VmPeak")
 
 
 def resident_peak() -> int:
     """The most memory that this process has held so far, in bytes; 0 where the system does not tell."""
-    with contextlib.suppress(OSError):
-        return _kilobytes(Path("/proc/self/status").read_text(encoding="utf-8"), "VmHWM")
+    if peak := _own_figure("VmHWM"):
+        return peak
     try:
         import resource
     except ImportError:  # Windows
@@ -93,22 +122,14 @@ def free_memory_of_host() -> int:
         meminfo = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError:
         return _physical_memory()
-    limits = [_kilobytes(meminfo, "MemAvailable")]
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError):
-            texts = [(_CGROUP / name).read_text(encoding="utf-8") for name in (limit, used)]
-            limits.append(left_in_group(*texts))
+    limits = (_kilobytes(meminfo, "MemAvailable"), left_in_groups())
     return min((each for each in limits if each), default=0)
 
 
-def left_in_group(limit: str, used: str) -> int:
-    """Bytes that a control group leaves, of the texts of its files; 0: no limit, 1: nothing is left."""
-    if not limit.strip().isdecimal() or int(limit) >= _NO_LIMIT:
-        return 0
-    return max(int(limit) - int(used), 1)
+def _own_figure(name: str) -> int:
+    with contextlib.suppress(OSError):
+        return _kilobytes(Path("/proc/self/status").read_text(encoding="utf-8"), name)
+    return 0
 
 
 def _physical_memory() -> int:
@@ -124,18 +145,18 @@ def _kilobytes(text: str, name: str) -> int:
     return 1024 * int(match[1]) if match else 0
 
 
-def _device_memory() -> int:
-    """Free bytes of the smallest visible NVIDIA GPU; 0 where there is none, or no tool that tells."""
+def device_memory() -> list[int]:
+    """Free bytes of each visible NVIDIA GPU; none where there is no GPU, or no tool that tells."""
     words = ["nvidia-smi", "--query-gpu=index,memory.free", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return smallest_device(done.stdout, os.environ.get("CUDA_VISIBLE_DEVICES")) if done.returncode == 0 else 0
+        return []
+    return visible_devices(done.stdout, os.environ.get("CUDA_VISIBLE_DEVICES")) if done.returncode == 0 else []
 
 
-def smallest_device(listing: str, visible: str | None) -> int:
-    """The least free bytes among GPUs.
+def visible_devices(listing: str, visible: str | None) -> list[int]:
+    """The free bytes of GPUs.
 
     Args:
       listing: a line "index, MiB" for each.
@@ -144,5 +165,5 @@ def smallest_device(listing: str, visible: str | None) -> int:
     rows = re.findall(r"^\s*(\d+)\s*,\s*(\d+)\s*$", listing, re.MULTILINE)
     chosen = re.findall(r"\d+", visible) if visible and re.fullmatch(r"[\d,\s]+", visible) else None
     if visible is not None and visible.strip() in ("", "-1"):
-        return 0
-    return min((int(mib) << 20 for index, mib in rows if chosen is None or index in chosen), default=0)
+        return []
+    return [int(mib) << 20 for index, mib in rows if chosen is None or index in chosen]

@@ -10,7 +10,7 @@ from efficientdet.config import PipelineConfig
 from efficientdet.doctor import cost
 from efficientdet.doctor.cost import price
 from efficientdet.doctor.findings import Finding, Severity
-from efficientdet.doctor.machine.batch_advice import fewer_steps, smaller_batch
+from efficientdet.doctor.machine.batch_advice import fewer_steps, smaller_parts
 from efficientdet.doctor.machine.figures import MemoryFigures, RunFigures, RunTime, predict, steps_within
 from efficientdet.doctor.machine.largest import Largest
 from efficientdet.doctor.machine.memory import SAFE_SHARE, LinearMemory, Memory
@@ -95,7 +95,7 @@ def _of_memory(config: PipelineConfig, measured: Measured) -> Iterator[Finding]:
         return
     remedy = "Use a smaller input, or a smaller network: not even one image fits."
     if 0 < measured.largest_batch < batch_size:
-        remedy = smaller_batch(config, measured.largest_batch, replicas)
+        remedy = smaller_parts(config, measured.largest_batch, replicas)
     why = "The largest images, full of boxes and at their largest scale, come together sooner or later."
     if not fits:
         held = f"{size(free.device or free.host)} {'of GPU memory ' if free.device else ''}were free"

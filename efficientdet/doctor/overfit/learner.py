@@ -19,7 +19,7 @@ from efficientdet.data.pipeline import InputPipeline
 from efficientdet.detector import Detector
 from efficientdet.doctor.overfit.outcomes import Picture
 from efficientdet.errors import TrainingError
-from efficientdet.evaluation.evaluator import in_picture_frame
+from efficientdet.evaluation.gathering import in_picture_frame
 from efficientdet.evaluation.voc import PascalVocEvaluation
 from efficientdet.experiment import Experiment
 from efficientdet.training import distribution

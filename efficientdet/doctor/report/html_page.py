@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from PIL import Image
 
 import efficientdet
-from efficientdet.doctor.findings import Case, Finding, Part, Severity, Sheet, Table, exit_code, worst_first
+from efficientdet.doctor.findings import Case, Finding, Part, Severity, Sheet, exit_code, worst_first
 from efficientdet.doctor.report.charts import bar_chart
 from efficientdet.doctor.report.markup import Markup, element, paragraphs, prose
+from efficientdet.doctor.report.page import page, table_figure
 from efficientdet.doctor.report.plain_text import amount, counted
 from efficientdet.doctor.report.terminal import count_text
 
@@ -27,8 +26,6 @@ _NAMES = {"data": "Data", "recipe": "Recipe", "machine": "Machine", "overfit": "
 _COLUMNS = (("worst", "Severity"), ("area", "Area"), ("title", "Finding"), ("cost", "Cost"), ("count", "Cases"))
 _OPENED = 3  # errors and warnings whose details are shown at once
 _FIRST_CASES, _MOST_CASES = 8, 200  # of a finding: seen at once, and in the page at all
-_LONG_TABLE = 40  # rows: beyond, it scrolls
-_MOST_ROWS = 2000
 _JPEG_QUALITY = 80
 
 
@@ -41,33 +38,14 @@ def html_page(parts: Sequence[Part], subject: str, *, listing: str = "report.jso
       listing: the file that lists everything, for what is left out here.
       made: when, for the foot of the page.
     """
-    style, script = (Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    # Texts of strangers are escaped. Should one ever slip through, a browser still runs and loads nothing but ours.
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = [
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{_HEADLINES[exit_code(parts)]} · {subject}"),
-        element("style", Markup(style)),
-    ]
     findings = worst_first(finding for part in parts for finding in part.findings)
     foot = f"efficientdet {efficientdet.__version__}" + (f" · {made}" if made else "")
-    body = [
+    return page(
+        f"{_HEADLINES[exit_code(parts)]} · {subject}",
         _header(parts, subject, findings),
         element("main", _findings(findings, listing), *(_part(part, listing) for part in parts)),
         element("footer", foot),
-        element("script", Markup(script)),
-    ]
-    return "<!DOCTYPE html>\n" + element("html", element("head", *head), element("body", *body), lang="en") + "\n"
-
-
-def _digest(content: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    )
 
 
 def _header(parts: Sequence[Part], subject: str, findings: Sequence[Finding]) -> Markup:
@@ -210,42 +188,10 @@ def _part(part: Part, listing: str) -> Markup:
     return element(
         "section",
         element("h2", _NAMES[part.area]),
-        *(_table(table, listing) for table in part.tables),
+        *(table_figure(table, listing) for table in part.tables),
         element("div", *charts, class_="charts") if charts else "",
         *(_sheet(sheet) for sheet in part.sheets),
         id=part.area,
-    )
-
-
-def _table(table: Table, listing: str) -> Markup:
-    rows = table.rows[:_MOST_ROWS]
-    is_number = [any(not isinstance(row[column], str) for row in rows) for column in range(len(table.columns))]
-    kinds = ["number" if right else None for right in is_number]
-    heads = (
-        element("th", element("button", name, type="button"), class_=kind, scope="col")
-        for name, kind in zip(table.columns, kinds, strict=True)
-    )
-    lines = (
-        element(
-            "tr",
-            *(
-                element(
-                    "td", amount(value), class_=kind, data_value=None if isinstance(value, str) else repr(float(value))
-                )
-                for value, kind in zip(row, kinds, strict=True)
-            ),
-        )
-        for row in rows
-    )
-    left_out = len(table.rows) - len(rows)
-    notes = [table.note, f"{counted(left_out, 'more row')}: {listing} lists all." if left_out else ""]
-    grid = element("table", element("thead", element("tr", *heads)), element("tbody", *lines), class_="sortable")
-    return element(
-        "figure",
-        element("figcaption", element("h4", table.title)),
-        element("div", grid, class_="wide tall" if len(rows) > _LONG_TABLE else "wide", tabindex=0),
-        *(element("p", prose(note), class_="note") for note in notes if note),
-        class_="card",
     )
 
 

@@ -69,6 +69,11 @@ def paragraphs(value: str) -> Markup:
     return joined(blocks)
 
 
+def listing(value: str) -> Markup:
+    """Text of a config or of a program, which keeps its lines."""
+    return element("pre", Markup("\n".join(text(line) for line in value.split("\n"))))
+
+
 def _dedented(lines: list[str]) -> Markup:
     margin = min(len(line) - len(line.lstrip()) for line in lines)
     return Markup("\n".join(text(line[margin:]) for line in lines))

@@ -75,7 +75,7 @@ def summary(parts: Sequence[Part], style: Style, *, listing: str = "", with_tabl
     if rest:
         yield ""
     for table in (table for part in parts if with_tables for table in part.tables):
-        yield from _table_lines(table, style, listing)
+        yield from table_lines(table, style, listing)
         yield ""
     for part in parts:
         yield from _verdict(part, style)
@@ -164,8 +164,17 @@ def _verdict(part: Part, style: Style) -> Iterator[str]:
     yield from others
 
 
-def _table_lines(table: Table, style: Style, listing: str) -> Iterator[str]:
-    """Columns as wide as their cells; those of numbers stand right."""
+def table_lines(table: Table, style: Style, listing: str = "") -> Iterator[str]:
+    """A table in columns as wide as their cells; those of numbers stand right.
+
+    Args:
+      table: what to show.
+      style: see `style_of`.
+      listing: the file that lists everything, for what is left out here; "" where none was written.
+
+    Yields:
+      Lines.
+    """
     shown = table.rows[:_TABLE_ROWS]
     cells = [[shortened(visible(amount(value)), _CELL) for value in row] for row in (table.columns, *shown)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

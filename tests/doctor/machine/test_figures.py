@@ -38,18 +38,19 @@ def test_no_step_fits_into_less_than_the_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "one", "many", "batches", "figures"),
+    ("first", "few", "many", "batches", "figures"),
     [
-        (9.0, 2.0, 5.0, 4, (7.0, 1.0, 1.0)),  # 1 s, and 1 s for each batch
-        (9.0, 2.0, 2.0, 1, (7.0, 0.0, 2.0)),
-        (1.0, 2.0, 1.0, 4, (0.0, 0.0, 0.25)),  # nothing but noise
-        (9.0, 1.0, 8.0, 4, (8.0, 0.0, 2.0)),  # no less than nothing for the evaluation as such
+        (9.0, 2.0, 5.0, (1, 4), (7.0, 1.0, 1.0)),  # 1 s, and 1 s for each batch
+        (9.0, 4.0, 6.0, (2, 6), (5.0, 3.0, 0.5)),
+        (9.0, 2.0, 2.0, (1, 1), (7.0, 0.0, 2.0)),
+        (1.0, 2.0, 1.0, (1, 4), (0.0, 0.0, 0.25)),  # nothing but noise
+        (9.0, 1.0, 8.0, (1, 4), (8.0, 0.0, 2.0)),  # no less than nothing for the evaluation as such
     ],
 )
 def test_a_line_through_two_evaluations(
-    first: float, one: float, many: float, batches: int, figures: tuple[float, float, float]
+    first: float, few: float, many: float, batches: tuple[int, int], figures: tuple[float, float, float]
 ) -> None:
-    assert evaluation_figures(first, one, many, batches) == pytest.approx(figures)
+    assert evaluation_figures(first, few, many, batches) == pytest.approx(figures)
 
 
 def test_reading_costs_what_is_waited_for() -> None:

@@ -6,13 +6,16 @@ import pytest
 from efficientdet.doctor.machine.figures import MemoryFigures
 from efficientdet.doctor.machine.memory import (
     LinearMemory,
+    Memory,
+    address_peak,
     fit_line,
+    fits,
     free_memory_of_host,
-    left_in_group,
+    largest_batch,
     line_of,
     resident_peak,
     second_batch,
-    smallest_device,
+    visible_devices,
 )
 
 
@@ -48,25 +51,39 @@ def test_the_second_batch_is_divisible_by_the_replicas(batch: int, replicas: int
     assert second_batch(batch, replicas) == other
 
 
-@pytest.mark.parametrize(
-    ("limit", "used", "left"),
-    [("max\n", "5\n", 0), ("100\n", "40\n", 60), ("100\n", "100\n", 1), ("9223372036854771712\n", "1\n", 0)],
-)
-def test_what_a_control_group_leaves(limit: str, used: str, left: int) -> None:
-    assert left_in_group(limit, used) == left
+def test_the_scarcest_memory_decides() -> None:
+    # Each image takes 100 bytes of the host beside 100, 50 of the GPU beside 0, and 1,000 of addresses beside 10,000.
+    figures = [MemoryFigures(2, 300, 100, 12_000), MemoryFigures(4, 500, 200, 14_000)]
+    assert largest_batch(figures, Memory(2_000)) == 17  # of 1,800
+    assert largest_batch(figures, Memory(2_000, 500)) == 9  # of 450
+    assert largest_batch(figures, Memory(2_000, 500, 20_000)) == 8  # of 18,000
+    assert largest_batch(figures, Memory(2_000, 500), 4) == 8
+    assert largest_batch(figures[:1], Memory(2_000)) == 0
+    assert largest_batch(figures, Memory(0)) == 0
+
+
+def test_a_tenth_of_each_memory_stays_free() -> None:
+    held = MemoryFigures(4, 900, 450, 90)
+    assert fits(held, Memory(1_000, 500, 100))
+    assert fits(held, Memory(1_000))  # no GPU, no limit of addresses
+    assert not fits(held, Memory(999, 500, 100))
+    assert not fits(held, Memory(1_000, 499, 100))
+    assert not fits(held, Memory(1_000, 500, 99))
 
 
 @pytest.mark.parametrize(
-    ("visible", "mebibytes"), [(None, 20), ("0", 30), ("0,1", 20), ("", 0), ("-1", 0), ("GPU-3f2a", 20)]
+    ("visible", "mebibytes"),
+    [(None, [30, 20]), ("0", [30]), ("0,1", [30, 20]), ("", []), ("-1", []), ("GPU-3f2a", [30, 20])],
 )
-def test_the_smallest_visible_gpu(visible: str | None, mebibytes: int) -> None:
-    assert smallest_device("0, 30\n1, 20\n", visible) == mebibytes << 20
+def test_the_visible_gpus(visible: str | None, mebibytes: list[int]) -> None:
+    assert visible_devices("0, 30\n1, 20\n", visible) == [each << 20 for each in mebibytes]
 
 
 def test_no_gpu_in_what_is_no_listing() -> None:
-    assert smallest_device("No devices were found\n", None) == 0
+    assert visible_devices("No devices were found\n", None) == []
 
 
 def test_this_process_holds_memory_and_some_is_free() -> None:
     assert resident_peak() > 1 << 20
+    assert address_peak() > resident_peak()
     assert free_memory_of_host() > 1 << 20

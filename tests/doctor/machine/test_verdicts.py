@@ -1,10 +1,12 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
+import pytest
+
 from efficientdet.doctor.findings import Finding, Severity
 from efficientdet.doctor.machine import verdicts
 from efficientdet.doctor.machine.account import tables_of, verdict_of
-from efficientdet.doctor.machine.batch_advice import fewer_steps, smaller_batch
+from efficientdet.doctor.machine.batch_advice import fewer_steps, norm_advice, parts_for, smaller_parts
 from efficientdet.doctor.machine.figures import EvaluationFigures, MemoryFigures
 from efficientdet.doctor.machine.memory import Memory
 from efficientdet.doctor.machine.verdicts import Measured, findings_of
@@ -37,10 +39,9 @@ def test_a_batch_that_does_not_fit() -> None:
     )
     finding = _findings(without)[verdicts.MEMORY_SHORT]
     assert finding.severity is Severity.ERROR
-    assert "batch_size: 2" in finding.remedy
-    assert "learning_rate_base: 0.02 warmup_learning_rate: 0.002" in finding.remedy
+    assert "in 4 parts of 2" in finding.remedy
+    assert "gradient_accumulation_steps: 4" in finding.remedy
     assert "freeze_batchnorm: true" in finding.remedy
-    assert "4 batches" in finding.remedy
 
 
 def test_nothing_fits_at_all() -> None:
@@ -110,13 +111,29 @@ def test_a_gpu_that_tensorflow_does_not_see() -> None:
 
 
 def test_a_large_batch_keeps_its_batch_normalisation() -> None:
-    assert "freeze_batchnorm" not in smaller_batch(bccd_config(), 8)
+    assert norm_advice(bccd_config(), 8) == []
+    assert "freeze_batchnorm" in norm_advice(bccd_config(), 7)[0]
+    assert norm_advice(bccd_config("model { ssd { freeze_batchnorm: true } }"), 1) == []
+
+
+@pytest.mark.parametrize(
+    ("global_batch", "most", "replicas", "parts"),
+    [(8, 8, 1, 1), (8, 7, 1, 2), (8, 3, 1, 4), (8, 3, 2, 2), (7, 3, 1, 7), (128, 11, 4, 4), (6, 4, 4, 0), (8, 0, 1, 0)],
+)
+def test_the_fewest_equal_parts_that_fit(global_batch: int, most: int, replicas: int, parts: int) -> None:
+    assert parts_for(global_batch, most, replicas) == parts
+
+
+def test_a_batch_that_is_in_parts_already_gets_more_of_them() -> None:
+    config = bccd_config("train_config { batch_size: 16 gradient_accumulation_steps: 2 }")
+    assert "gradient_accumulation_steps: 4" in smaller_parts(config, 8)  # two parts of 4 fit
+    assert "batch_size: 15" in smaller_parts(config, 15, replicas=3)
 
 
 def test_the_advice_can_be_laid_over_the_config() -> None:
-    for text in (smaller_batch(bccd_config(), 2), fewer_steps(bccd_config(), 50)):
+    for text in (smaller_parts(bccd_config(), 2), fewer_steps(bccd_config(), 50)):
         lines = [line for line in text.splitlines() if line.startswith(("train_config", "model"))]
-        assert bccd_config(*lines).proto.train_config.batch_size in (2, 8)
+        assert bccd_config(*lines).proto.train_config.batch_size == 8
 
 
 def test_the_verdict_has_the_time_the_speed_and_the_memory() -> None:
