@@ -27,5 +27,9 @@ class TrainingError(EfficientDetError):
     """Training cannot go on, for instance because a loss is not finite."""
 
 
+class WorkerLostError(TrainingError):
+    """Another of the processes that train together has ended, or does not answer."""
+
+
 class UsageError(EfficientDetError):
     """A command was called with arguments that contradict each other or name nothing."""

@@ -14,10 +14,10 @@ _PACKAGE = Path(__file__).resolve().parents[1] / "efficientdet"
 # Lowest first. Rooms on one floor are neighbours. The floors of the config stand beside the tensors' floors: only
 # `builders` and what is above read messages, plus the readers of label maps and records.
 _FLOORS = [
-    {"types", "errors", "field_paths", "atomic_write"},
+    {"types", "errors", "field_paths", "atomic_write", "child_environment"},
     {"protos", "ops"},
     {"text_positions", "lineage", "verdicts"},
-    {"overrides", "field_verdicts"},
+    {"overrides", "field_verdicts", "config_differences"},
     {"config_checks"},
     {"config"},
     {"field_accounts"},
@@ -26,22 +26,26 @@ _FLOORS = [
     {"evaluation", "export", "weights"},
     {"training", "inference"},
     {"builders", "model_directory"},
+    {"run_record"},
     {"experiment", "conversion", "fine_tuning"},
     {"doctor"},
+    {"tuning"},
     {"cli"},
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
 _CONFIG_ROOMS = {
     "protos", "field_paths", "text_positions", "lineage", "verdicts", "overrides", "field_verdicts", "config_checks",
-    "config", "field_accounts",
+    "config", "field_accounts", "config_differences",
 }  # fmt: skip
 _MESSAGE_READERS = _CONFIG_ROOMS | {
     "builders",
     "model_directory",
+    "run_record",
     "experiment",
     "conversion",
     "fine_tuning",
     "doctor",
+    "tuning",
     "cli",
 }
 _FILE_PROTOS = ("efficientdet.protos.string_int_label_map_pb2", "efficientdet.protos.example_pb2")  # no config in them

@@ -19,6 +19,7 @@ from efficientdet.modeling.efficientnet import EfficientNet
 from efficientdet.modeling.hyperparams import ConvHyperparams
 from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
 from efficientdet.training import optimizers, schedules
+from efficientdet.training.checkpoint_writing import Retention
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.moving_average import MovingAverage
 from efficientdet.types import Detections, Predictions
@@ -67,7 +68,7 @@ def _train(model: DetectionModel, folder: Path, make_optimizer: Callable[[], opt
     MovingAverage(optimizer, model.trainable_variables, decay=0.9)
     for variable in model.trainable_variables:
         optimizer.get_slot(variable, "average").assign(variable + 0.5)
-    TrainingCheckpoints(folder, model=model, optimizer=optimizer, max_to_keep=1).save()
+    TrainingCheckpoints(folder, model=model, optimizer=optimizer, retention=Retention(1)).save()
     return open_contents(folder)
 
 
@@ -103,7 +104,7 @@ def test_a_training_holds_weights_averages_and_slots(
 def test_a_training_without_averages_has_none(model: DetectionModel, tmp_path: Path) -> None:
     optimizer = optimizers.momentum(schedules.Constant(0.1), momentum=0.9)
     optimizers.create_slots(optimizer, model.trainable_variables)
-    TrainingCheckpoints(tmp_path, model=model, optimizer=optimizer, max_to_keep=1).save()
+    TrainingCheckpoints(tmp_path, model=model, optimizer=optimizer, retention=Retention(1)).save()
     contents = open_contents(tmp_path)
     _assert_holds(contents, model)
     layout = ours.detect_layout(contents)
