@@ -29,6 +29,7 @@ from efficientdet.weights.model_blocks import block_of
 _SUMMARY_INTERVAL = 100  # steps, TFOD's
 _SUMMARIES_PER_RUN = 20  # at least, of a run shorter than 20 intervals
 _LOOKS_PER_RUN = 10  # at least, likewise
+_LEAST_INTERVAL = 50  # steps: a run of few has nothing to show for the trace that its first look takes
 _LOOK_INTERVAL = 1_000  # steps: a thousandth of the time
 
 
@@ -87,7 +88,7 @@ def look_interval(config: PipelineConfig) -> int:
     train = config.proto.train_config
     if train.HasField("diagnostics_interval_steps"):
         return train.diagnostics_interval_steps
-    return max(1, min(_LOOK_INTERVAL, train.num_steps // _LOOKS_PER_RUN))
+    return max(_LEAST_INTERVAL, min(_LOOK_INTERVAL, train.num_steps // _LOOKS_PER_RUN))
 
 
 def _summaries(config: PipelineConfig, events: EventFile, preprocessor: Preprocessor) -> TrainingSummaries:

@@ -77,7 +77,7 @@ def test_when_there_are_looks_and_what_they_show(tmp_path: Path, monkeypatch: py
     [
         ("num_steps: 750", 75),
         ("num_steps: 750 diagnostics_interval_steps: 0", 0),
-        ("num_steps: 5", 1),
+        ("num_steps: 5", 50),
         ("num_steps: 300000", 1000),
         ("num_steps: 750 diagnostics_interval_steps: 4000", 4000),
     ],

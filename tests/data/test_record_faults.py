@@ -102,9 +102,13 @@ def _read(data: InputPipeline, trains: bool) -> list[Batch]:
     return batches
 
 
-@pytest.mark.parametrize("trains", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_each_fault_is_named(make, faulty, caplog, trains):
-    places = dict(zip(faulty, (0, 3, 4, 7, 8, 12, 15), strict=True))
+@pytest.mark.parametrize(
+    ("trains", "count"),
+    [(True, 2), *(pytest.param(trains, 7, marks=pytest.mark.slow) for trains in (True, False))],
+)
+def test_each_fault_is_named(make, faulty, caplog, trains, count):
+    faulty = dict(list(faulty.items())[:count])
+    places = dict(zip(faulty, (0, 3, 4, 7, 8, 12, 15), strict=False))
     data = make({places[name]: record for name, (record, _) in faulty.items()}, batch_size=8)
     with caplog.at_level(logging.WARNING):
         batches = _read(data, trains)
@@ -115,8 +119,8 @@ def test_each_fault_is_named(make, faulty, caplog, trains):
         assert (Path(fault.file).name, fault.record) == ("ab"[places[name] // 8], places[name] % 8)
         assert re.match(problem, fault.problem)
         assert f"LEFT OUT from now on: {fault}" in caplog.text
-    assert sum(int(not size.any()) for batch in batches for size in batch.original_sizes.numpy()) == 7
-    assert sum(float(batch.targets.box_weights.numpy().sum()) for batch in batches) == 9  # one box in each other
+    assert sum(int(not size.any()) for batch in batches for size in batch.original_sizes.numpy()) == count
+    assert sum(float(batch.targets.box_weights.numpy().sum()) for batch in batches) == 16 - count  # a box in each other
 
 
 def test_a_box_without_area_is_no_fault(make, encode_record):
