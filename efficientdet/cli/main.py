@@ -68,7 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     sys.argv[0] = f"efficientdet {words[0]}"  # what argparse calls the program in its usage line
     module = importlib.import_module(f"efficientdet.cli.{entry.module}")
-    return int(module.main(words[1:]))
+    from efficientdet.cli.terminal import leave_if_stopped  # with it comes the config, which --help does without
+
+    try:
+        code = int(module.main(words[1:]))
+    except SystemExit as end:  # a signal, or a mistake on the command line
+        if isinstance(end.code, int):
+            leave_if_stopped(end.code, argv)
+        raise
+    leave_if_stopped(code, argv)
+    return code
 
 
 if __name__ == "__main__":

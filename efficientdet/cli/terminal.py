@@ -23,6 +23,7 @@ _logger = logging.getLogger(__name__)
 
 USER_ERROR = 2  # the exit code of a mistake that the user can mend, as argparse's own
 INTERRUPTED = 130  # 128 + SIGINT
+_SIGNALS = 128
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 _SECONDS_BETWEEN_LINES = 10.0  # of progress, where it cannot be drawn over itself
 
@@ -67,6 +68,23 @@ def command(function: Callable[[Sequence[str] | None], int]) -> Command:
             return USER_ERROR
 
     return run
+
+
+def leave_if_stopped(code: int, argv: Sequence[str] | None) -> None:
+    """Ends a process that a signal has stopped, at once; does nothing to any other, or where a caller goes on.
+
+    Whoever sent the signal waits, and may send the one that nobody hears: all is saved, and TensorFlow's own end, which
+    takes graphs apart piece by piece, can take half a minute.
+
+    Args:
+      code: the exit code.
+      argv: what the command was called with; None by the shell.
+    """
+    if argv is None and code > _SIGNALS:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def set_up_logging() -> None:

@@ -12,7 +12,14 @@ import time
 from collections.abc import Sequence
 
 from efficientdet.cli.launch import launch
-from efficientdet.cli.terminal import add_config_arguments, boolean, command, positive_int, read_config
+from efficientdet.cli.terminal import (
+    add_config_arguments,
+    boolean,
+    command,
+    leave_if_stopped,
+    positive_int,
+    read_config,
+)
 from efficientdet.config import PipelineConfig
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
@@ -120,17 +127,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(argv)
     except SystemExit as end:  # a signal has stopped it, saved
-        _leave(int(end.code or 0))
+        _leave(int(end.code or 0), argv)
         raise
-    _leave(code)
+    _leave(code, argv)
     return code
 
 
-def _leave(code: int) -> None:
+def _leave(code: int, argv: Sequence[str] | None) -> None:
     if "tensorflow" in sys.modules:
         from efficientdet.training.distribution import leave_workers
 
         leave_workers(code)
+    leave_if_stopped(code, argv)
 
 
 @command
