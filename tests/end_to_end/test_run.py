@@ -63,7 +63,7 @@ def _metrics(model_dir: Path) -> list[dict[str, float]]:
 @pytest.mark.field("EvalConfig.interval_steps")
 def test_a_run_leaves_checkpoints_metrics_summaries_and_its_config(run: Path) -> None:
     assert {path.stem for path in run.glob("*.index")} == {
-        "ckpt-2", "ckpt-3", "ckpt-4", "ckpt-6",  # what is evaluated is saved before
+        "ckpt-2", "ckpt-3", "ckpt-4", "ckpt-6",  # at 2 and 4 it was the best so far
     }  # fmt: skip
     assert [record["step"] for record in _metrics(run)] == [2, 4, 6]
     assert _metrics(run)[0]["images"] == 3
