@@ -16,8 +16,8 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from efficientdet import field_paths
 from efficientdet.config import PipelineConfig, load_config, with_seed, write_config
+from efficientdet.config_differences import differences
 from efficientdet.errors import ConfigError, UsageError
 
 _CONFIG_NAME = "pipeline.config"
@@ -181,7 +181,7 @@ def record(directory: str | Path, config: PipelineConfig) -> None:
 
 
 def _compare(directory: Path, earlier: Message, config: Message) -> None:
-    changed = list(_differences(earlier, config))
+    changed = list(differences(earlier, config))
     forbidden = [line for line in changed if line.startswith(_FIXED) and not any(free in line for free in _FREE)]
     if forbidden:
         raise ConfigError(
@@ -194,24 +194,6 @@ def _compare(directory: Path, earlier: Message, config: Message) -> None:
         _logger.warning("the resumed run will not see the records in the order in which it would have gone on")
 
 
-def _differences(earlier: Message, config: Message) -> Iterator[str]:
-    """Yields `path: old -> new` for each scalar whose value differs, set or by default."""
-    for path in sorted(field_paths.set_paths(earlier) | field_paths.set_paths(config)):
-        values = [_value(message, path) for message in (earlier, config)]
-        if values[0] != values[1]:
-            yield f"{path}: {values[0] or 'absent'} -> {values[1] or 'absent'}"
-
-
-def _value(message: Message, path: str) -> str:
-    if not path:
-        return ""
-    try:
-        holder, field, index = field_paths.locate(message, path)
-        return field_paths.format_value(holder, field, index).removeprefix("default ")
-    except (KeyError, IndexError):
-        return ""
-
-
-def _listing(differences: list[str]) -> str:
-    more = f" and {len(differences) - _LISTED} more" if len(differences) > _LISTED else ""
-    return "; ".join(differences[:_LISTED]) + more
+def _listing(changes: list[str]) -> str:
+    more = f" and {len(changes) - _LISTED} more" if len(changes) > _LISTED else ""
+    return "; ".join(changes[:_LISTED]) + more

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from efficientdet import process_memory
 from efficientdet.child_environment import child_environment
 from efficientdet.cli.terminal import add_override_argument, command, positive_int, reader_override
 from efficientdet.config import PipelineConfig, load_config
@@ -161,11 +162,8 @@ def _seconds(values: Sequence[float], **more: Any) -> Result:
 
 def _peak_memory() -> str:
     """The process's peak resident memory; VmHWM where the system has it."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return "unknown"
-    kilobytes = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return f"{kilobytes / 1e6:.2f} GB"
+    peak = process_memory.of_this_process("VmHWM")
+    return f"{peak / 1e9:.2f} GB" if peak else "unknown"
 
 
 def _step(config: PipelineConfig, repeats: int, folder: Path) -> Result:

@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import tensorflow as tf
 
-_STATUS = Path("/proc/self/status")  # Linux
+from efficientdet import process_memory
 
 
 def memory_in_use() -> dict[str, int]:
     """Returns bytes by name: "host" where the system tells, "device_<n>" and its "_peak" for each GPU."""
-    sizes = {}
-    for line in _STATUS.read_text(encoding="ascii").splitlines() if _STATUS.exists() else ():
-        if line.startswith("VmRSS:"):
-            sizes["host"] = int(line.split()[1]) * 1024
+    held = process_memory.of_this_process("VmRSS")
+    sizes = {"host": held} if held else {}
     for number in range(len(tf.config.list_logical_devices("GPU"))):
-        held = tf.config.experimental.get_memory_info(f"GPU:{number}")
-        sizes |= {f"device_{number}": held["current"], f"device_{number}_peak": held["peak"]}
+        device = tf.config.experimental.get_memory_info(f"GPU:{number}")
+        sizes |= {f"device_{number}": device["current"], f"device_{number}_peak": device["peak"]}
     return sizes

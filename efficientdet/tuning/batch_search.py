@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from efficientdet.config import PipelineConfig
-from efficientdet.data.files import resolve_files
 from efficientdet.doctor.live_line import LiveLine
 from efficientdet.doctor.machine import run_figures
 from efficientdet.doctor.machine.batch_advice import PUBLISHED_BATCH, parts_for
 from efficientdet.doctor.machine.child import Job, OnProgress, OutOfMemoryError, run_job
 from efficientdet.doctor.machine.figures import MemoryFigures, RunFigures
-from efficientdet.doctor.machine.largest import Largest, find_largest, worst_case, write_worst_case
+from efficientdet.doctor.machine.largest import (
+    find_largest,
+    shuffled_bytes,
+    training_files,
+    worst_case,
+    write_worst_case,
+)
 from efficientdet.doctor.machine.memory import SAFE_SHARE, Memory, device_memory, fits, free_memory, largest_batch
 from efficientdet.doctor.quantities import size
-from efficientdet.errors import ConfigError, DataError
+from efficientdet.errors import ConfigError
 
 RunJob = Callable[[Job, OnProgress], dict[str, Any]]
 
@@ -120,10 +125,10 @@ class _Search:
         """Does everything."""
         wanted = self._config.proto.train_config.batch_size
         self._line.show("looking for the largest images")
-        largest = find_largest(self._files())
+        largest = find_largest(training_files(self._config))
         reader = self._config.proto.train_input_reader
         write_worst_case(largest, self._worst, num_boxes=reader.max_number_of_boxes)
-        shuffled = _shuffled_bytes(self._config, largest)
+        shuffled = shuffled_bytes(self._config, largest)
         self._free = self._free._replace(host=max(self._free.host - shuffled, 1))
         if not self._tried(1):
             raise self._nothing("not even one image at a time fits")
@@ -152,13 +157,6 @@ class _Search:
     @property
     def _worst(self) -> Path:
         return self._folder / "largest.record"
-
-    def _files(self) -> list[str]:
-        place = "train_input_reader.tf_record_input_reader.input_path"
-        try:
-            return resolve_files(list(self._config.proto.train_input_reader.tf_record_input_reader.input_path))
-        except DataError as error:
-            raise DataError(f"{self._config.where(place)}: {error}") from None
 
     def _largest(self, most: int) -> int:
         """The largest number of images on a replica whose steps have been done, up to `most`; one has been tried."""
@@ -235,9 +233,3 @@ class _Search:
             f"{self._config.where('train_config.batch_size')}: {what} into {have}. A smaller input, network or "
             "eval_config.batch_size takes less; so does train_config { recompute: [BACKBONE, PYRAMID, HEADS] }"
         )
-
-
-def _shuffled_bytes(config: PipelineConfig, largest: Largest) -> int:
-    reader = config.proto.train_input_reader
-    buffered = min(reader.shuffle_buffer_size, largest.num_records) if reader.shuffle else 0
-    return buffered * largest.num_bytes // max(largest.num_records, 1)

@@ -88,6 +88,8 @@ def test_gradients_are_nearly_those_of_float32(precision: Precision, tolerance: 
         # The bias of a convolution before a normalisation has no gradient but rounding errors.
         near = tolerance * np.linalg.norm(gradient) + 1e-3 * whole
         assert np.linalg.norm(found[path] - gradient) < near, path
+    apart = np.linalg.norm([np.linalg.norm(found[path] - gradient) for path, gradient in expected.items()])
+    assert apart < tolerance / 10 * whole
     for name, value in expected_statistics.items():
         np.testing.assert_allclose(statistics[name], value, atol=0.01, err_msg=name)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from efficientdet.config import PipelineConfig
-from efficientdet.data.files import resolve_files
 from efficientdet.doctor.findings import Part, worst_first
 from efficientdet.doctor.live_line import LiveLine
 from efficientdet.doctor.machine.account import tables_of, verdict_of
@@ -26,10 +25,15 @@ from efficientdet.doctor.machine.figures import (
     RunPlan,
     StepFigures,
 )
-from efficientdet.doctor.machine.largest import find_largest, worst_case, write_worst_case
+from efficientdet.doctor.machine.largest import (
+    find_largest,
+    shuffled_bytes,
+    training_files,
+    worst_case,
+    write_worst_case,
+)
 from efficientdet.doctor.machine.memory import free_memory, largest_batch, line_of, second_batch
 from efficientdet.doctor.machine.verdicts import Measured, findings_of
-from efficientdet.errors import DataError
 
 STEP_SECONDS = 30.0
 _LARGEST_TRIED = 4  # times the config's batch: a larger one would take long to try, and memory from other programs
@@ -93,13 +97,12 @@ class _Measurement:
         shares = (figures.replicas if figures else 1) * self._config.proto.train_config.gradient_accumulation_steps
         reader = self._config.proto.train_input_reader
         self._line.show("looking for the largest pictures")
-        largest = find_largest(self._files())
+        largest = find_largest(training_files(self._config))
         write_worst_case(largest, self._worst, num_boxes=reader.max_number_of_boxes)
         self._measure_memory(shares)
         points = [each for each in self._memory.values() if each]
         fitting = largest_batch(points, free, shares)
         is_verified = fitting > 0 and self._try_batch(fitting, shares)
-        buffered = min(reader.shuffle_buffer_size, largest.num_records) if reader.shuffle else 0
         return Measured(
             run=figures,
             memory=tuple(each for each in self._memory.values() if each),
@@ -109,21 +112,13 @@ class _Measurement:
             free=free,
             free_disk=_free_disk(model_dir),
             largest=largest,
-            shuffled_bytes=buffered * largest.num_bytes // max(largest.num_records, 1),
+            shuffled_bytes=shuffled_bytes(self._config, largest),
             has_unused_gpu=bool(free.device and figures and figures.device == "the CPU"),
         )
 
     @property
     def _worst(self) -> Path:
         return self._folder / "largest.record"
-
-    def _files(self) -> list[str]:
-        """The files of training. Their absence has been told by the run itself, unless that ran out of memory."""
-        place = "train_input_reader.tf_record_input_reader.input_path"
-        try:
-            return resolve_files(list(self._config.proto.train_input_reader.tf_record_input_reader.input_path))
-        except DataError as error:
-            raise DataError(f"{self._config.where(place)}: {error}") from None
 
     def _measure_run(self, seconds: float) -> RunFigures | None:
         """The run in small; None where it does not fit."""

@@ -23,7 +23,9 @@ from PIL import Image
 
 from efficientdet import field_paths
 from efficientdet.config import PipelineConfig
+from efficientdet.data.files import resolve_files
 from efficientdet.data.record_encoding import frame_record
+from efficientdet.errors import DataError
 from efficientdet.protos.example_pb2 import Example, Feature
 
 _PICTURES = 4  # they are repeated to fill a batch; several, so that a single odd one does not stand for all
@@ -54,6 +56,26 @@ class Largest(NamedTuple):
     num_records: int  # looked at
     num_bytes: int  # of these
     is_complete: bool  # False: time ran out before the last record
+
+
+def training_files(config: PipelineConfig) -> list[str]:
+    """The record files of training.
+
+    Raises:
+      DataError: none is there; with the line of the config.
+    """
+    place = "train_input_reader.tf_record_input_reader.input_path"
+    try:
+        return resolve_files(list(config.proto.train_input_reader.tf_record_input_reader.input_path))
+    except DataError as error:
+        raise DataError(f"{config.where(place)}: {error}") from None
+
+
+def shuffled_bytes(config: PipelineConfig, largest: Largest) -> int:
+    """Bytes of the records that wait in the shuffle buffer of training, by their mean size."""
+    reader = config.proto.train_input_reader
+    buffered = min(reader.shuffle_buffer_size, largest.num_records) if reader.shuffle else 0
+    return buffered * largest.num_bytes // max(largest.num_records, 1)
 
 
 def find_largest(files: Sequence[str], *, seconds: float = 20.0) -> Largest:

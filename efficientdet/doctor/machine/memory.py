@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from efficientdet import process_memory
 from efficientdet.doctor.machine.figures import MemoryFigures
 from efficientdet.doctor.machine.limits import address_space, left_in_groups
 
@@ -99,12 +99,12 @@ def free_memory() -> Memory:
 
 def address_peak() -> int:
     """The most address space that this process has mapped so far, in bytes; 0 where the system does not tell."""
-    return _own_figure("VmPeak")
+    return process_memory.of_this_process("VmPeak")
 
 
 def resident_peak() -> int:
     """The most memory that this process has held so far, in bytes; 0 where the system does not tell."""
-    if peak := _own_figure("VmHWM"):
+    if peak := process_memory.of_this_process("VmHWM"):
         return peak
     try:
         import resource
@@ -122,14 +122,8 @@ def free_memory_of_host() -> int:
         meminfo = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError:
         return _physical_memory()
-    limits = (_kilobytes(meminfo, "MemAvailable"), left_in_groups())
+    limits = (process_memory.bytes_in(meminfo, "MemAvailable"), left_in_groups())
     return min((each for each in limits if each), default=0)
-
-
-def _own_figure(name: str) -> int:
-    with contextlib.suppress(OSError):
-        return _kilobytes(Path("/proc/self/status").read_text(encoding="utf-8"), name)
-    return 0
 
 
 def _physical_memory() -> int:
@@ -137,12 +131,6 @@ def _physical_memory() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 0
-
-
-def _kilobytes(text: str, name: str) -> int:
-    """Bytes behind a name in a text like that of /proc/meminfo; 0 where it is not there."""
-    match = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
-    return 1024 * int(match[1]) if match else 0
 
 
 def device_memory() -> list[int]:
