@@ -5,20 +5,17 @@ from __future__ import annotations
 
 import logging
 import math
-import statistics
 from collections.abc import Callable
 from typing import Literal, NamedTuple, NoReturn
 
 from efficientdet.errors import CheckpointError, TrainingError
 from efficientdet.training.checkpoints import TrainingCheckpoints
 from efficientdet.training.incidents import Action, Incident, Incidents
+from efficientdet.training.loss_jump import jump
 from efficientdet.training.run_state import RunState
 from efficientdet.training.trainer import StepFault, Trainer
 from efficientdet.training.workers import require_alike
 from efficientdet.types import Losses
-
-_FEWEST_LOSSES = 10  # that say what is usual
-_ABOVE_GREATEST = 10.0  # times the greatest of them is a jump, where max_loss_jump does not say less
 
 _logger = logging.getLogger(__name__)
 
@@ -119,16 +116,12 @@ class Recovery:
           UnusableStepError: the loss jumped.
         """
         recent, limit, total = self._state.recent_losses, self._policy.max_loss_jump, float(losses.total)
-        if limit and len(recent) >= _FEWEST_LOSSES:
-            usual, greatest = statistics.median(recent), max(recent)
-            # The median may be the loss of pictures without objects, of which the others' is a multiple.
-            if usual > 0 and total > max(limit * usual, min(limit, _ABOVE_GREATEST) * greatest):
-                text = (
-                    f"the loss jumps to {total:.4g} at step {step} (batch {batch_number}): {total / usual:.0f} times "
-                    f"the {usual:.4g} that is the median of the {len(recent)} steps before (at most {greatest:.4g}), "
-                    f"and more than fault_handling.max_loss_jump ({limit:g}) allows"
-                )
-                raise UnusableStepError(text, "jump", step=step, batch_number=batch_number, losses=losses)
+        if how := jump(list(recent), total, limit):
+            text = (
+                f"the loss of step {step} (batch {batch_number}) {how}: more than fault_handling.max_loss_jump "
+                f"({limit:g}) allows"
+            )
+            raise UnusableStepError(text, "jump", step=step, batch_number=batch_number, losses=losses)
         recent.append(total)
 
     def recover(self, fault: Fault, trainer: Trainer, checkpoints: TrainingCheckpoints) -> None:

@@ -138,7 +138,7 @@ def _jumps(at: int) -> Any:
 
 @pytest.mark.field("FaultHandling.max_loss_jump")
 def test_a_loss_that_jumps_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"jumps to .* at step 12 .*median of the 11 steps before"):
+    with pytest.raises(TrainingError, match=r"loss of step 12 .* jumps to .*median of the 11 steps before"):
         _run(_trainer("stop", dataset_fn=_jumps(11)), tmp_path / "run", FaultPolicy(), num_steps=13)
     allowed = _trainer("stop", dataset_fn=_jumps(11))
     _run(allowed, tmp_path / "allowed", FaultPolicy(max_loss_jump=0), num_steps=13)
