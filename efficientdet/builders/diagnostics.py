@@ -28,7 +28,7 @@ from efficientdet.weights.model_blocks import block_of
 
 _SUMMARY_INTERVAL = 100  # steps, TFOD's
 _SUMMARIES_PER_RUN = 20  # at least, of a run shorter than 20 intervals
-_LOOKS_PER_RUN = 10  # at least, likewise
+_LOOKS_PER_RUN = 10  # at least, of a run that is not too short for them
 _LEAST_INTERVAL = 50  # steps: a run of few has nothing to show for the trace that its first look takes
 _LOOK_INTERVAL = 1_000  # steps: a thousandth of the time
 

@@ -35,12 +35,12 @@ def build_judge(config: PipelineConfig, state: RunState) -> Judge:
     names = evaluation_names(config)
     if not names:
         return Judge(state)
-    best = _chosen(config, "train_config.best_checkpoint_metric", names)
+    best = _chosen(config, "train_config.best_checkpoint_metric", train.best_checkpoint_metric, names)
     stopping = None
     if train.HasField("early_stopping"):
         settings = train.early_stopping
-        metric = _chosen(config, "train_config.early_stopping.metric", names) if settings.metric else best
-        stopping = EarlyStopping(settings.patience, settings.min_delta, metric)
+        own = _chosen(config, "train_config.early_stopping.metric", settings.metric, names) if settings.metric else None
+        stopping = EarlyStopping(settings.patience, settings.min_delta, own or best)
     return Judge(state, best=best if train.keep_best_checkpoint else None, stopping=stopping)
 
 
@@ -71,10 +71,9 @@ def evaluation_names(config: PipelineConfig) -> list[str]:
     return [*names, *Losses(0.0, 0.0, 0.0, 0.0).tags()]
 
 
-def _chosen(config: PipelineConfig, path: str, names: list[str]) -> ChosenMetric:
-    """The metric that a field names; none in particular where it is empty."""
-    train = config.proto.train_config
-    metric = ChosenMetric(train.early_stopping.metric if "early_stopping" in path else train.best_checkpoint_metric)
+def _chosen(config: PipelineConfig, path: str, name: str, names: list[str]) -> ChosenMetric:
+    """The metric of a name that stands at `path`; none in particular where it is empty."""
+    metric = ChosenMetric(name)
     try:
         metric.find(names)
     except TrainingError:

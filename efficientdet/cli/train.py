@@ -48,51 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="checkpoints, summaries and metrics; an earlier run is resumed",
     )
-    parser.add_argument(
-        "--num_train_steps", type=positive_int, metavar="N", help="instead of train_config.num_steps; exact"
-    )
-    parser.add_argument(
-        "--checkpoint_every_n", type=positive_int, metavar="N", help="instead of train_config.checkpoint_interval_steps"
-    )
-    parser.add_argument(
-        "--restart_schedule",
-        action="store_true",
-        help="begin the learning rate's schedule and the count of steps at the latest checkpoint, this once",
-    )
-    parser.add_argument("--eval_every_n", type=positive_int, metavar="N", help="instead of eval_config.interval_steps")
-    parser.add_argument(
-        "--max_hours",
-        type=float,
-        metavar="H",
-        help="instead of train_config.max_hours: the schedule is shortened to end within them",
-    )
-    parser.add_argument(
-        "--checkpoint_dir",
-        metavar="DIR",
-        help="evaluate the checkpoints of this folder, or published weights once; do not train",
-    )
-    parser.add_argument(
-        "--eval_timeout",
-        type=float,
-        default=3600,
-        metavar="SECONDS",
-        help="stop after so long without a new checkpoint",
-    )
-    parser.add_argument(
-        "--sample_1_of_n_eval_examples", type=positive_int, metavar="N", help="evaluate every N-th picture only"
-    )
-    parser.add_argument(
-        "--record_summaries",
-        type=boolean,
-        nargs="?",
-        const=True,
-        default=True,
-        metavar="BOOL",
-        help="TensorBoard files",
-    )
-    parser.add_argument(
-        "--save_detections", action="store_true", help="write each evaluation's detections as COCO results JSON"
-    )
+    _add_training_flags(parser)
+    _add_evaluation_flags(parser)
     _add_device_flags(parser)
     for name, reason in _REFUSED.items():
         refused = f"refused: {reason.split('. ')[0]}"
@@ -101,6 +58,53 @@ def build_parser() -> argparse.ArgumentParser:
     # Belongs to --eval_on_train_data and means nothing without it.
     parser.add_argument("--sample_1_of_n_eval_on_train_examples", type=positive_int, default=5, help=argparse.SUPPRESS)
     return parser
+
+
+def _add_training_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--num_train_steps", type=positive_int, metavar="N", help="instead of train_config.num_steps; exact")
+    add(
+        "--checkpoint_every_n", type=positive_int, metavar="N", help="instead of train_config.checkpoint_interval_steps"
+    )
+    add(
+        "--restart_schedule",
+        action="store_true",
+        help="begin the learning rate's schedule and the count of steps at the latest checkpoint, this once",
+    )
+    add(
+        "--max_hours",
+        type=float,
+        metavar="H",
+        help="instead of train_config.max_hours: the schedule is shortened to end within them",
+    )
+    add(
+        "--record_summaries",
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=True,
+        metavar="BOOL",
+        help="TensorBoard files",
+    )
+
+
+def _add_evaluation_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--eval_every_n", type=positive_int, metavar="N", help="instead of eval_config.interval_steps")
+    add(
+        "--checkpoint_dir",
+        metavar="DIR",
+        help="evaluate the checkpoints of this folder, or published weights once; do not train",
+    )
+    add(
+        "--eval_timeout",
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="stop after so long without a new checkpoint",
+    )
+    add("--sample_1_of_n_eval_examples", type=positive_int, metavar="N", help="evaluate every N-th picture only")
+    add("--save_detections", action="store_true", help="write each evaluation's detections as COCO results JSON")
 
 
 def _add_device_flags(parser: argparse.ArgumentParser) -> None:
