@@ -20,6 +20,7 @@ from efficientdet.modeling.hyperparams import (
     KernelSettings,
     NormSettings,
 )
+from efficientdet.ops.kernels import chosen_activation
 from efficientdet.protos import hyperparams_pb2, ssd_pb2
 
 _Hyperparams = hyperparams_pb2.Hyperparams
@@ -55,7 +56,7 @@ def build_conv_hyperparams(message: _Hyperparams, *, freeze_batch_norm: bool = F
     if freeze_batch_norm and isinstance(norm, BatchNormSettings):
         norm = norm._replace(frozen=True)
     return ConvHyperparams(
-        activation=ACTIVATIONS[message.activation],
+        activation=chosen_activation(ACTIVATIONS[message.activation]),
         kernel=KernelSettings(_initializer(message.initializer), **_decay(message.regularizer)),
         norm=norm,
         use_bias=message.force_use_bias,

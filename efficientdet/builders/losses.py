@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from efficientdet.builders.choice import choice
+from efficientdet.builders.kernels import training_kernels
 from efficientdet.builders.targets import build_box_coder
 from efficientdet.config import PipelineConfig
 from efficientdet.losses import (
@@ -31,6 +32,7 @@ from efficientdet.losses import (
     SmoothL1Loss,
     SoftmaxLoss,
 )
+from efficientdet.ops import kernels
 from efficientdet.ops.box_coder import BoxCoder, BoxScales
 from efficientdet.ops.iou_losses import IouKind
 from efficientdet.protos import losses_pb2, ssd_pb2
@@ -63,7 +65,7 @@ def _sigmoid(message: losses_pb2.WeightedSigmoidClassificationLoss) -> SigmoidLo
 
 
 def _focal(message: losses_pb2.SigmoidFocalClassificationLoss) -> FocalLoss:
-    return FocalLoss(alpha=message.alpha, gamma=message.gamma, label_smoothing=message.label_smoothing)
+    return FocalLoss(message.alpha, message.gamma, message.label_smoothing, closed_form=kernels.chosen().focal)
 
 
 def _bootstrapped(message: losses_pb2.BootstrappedSigmoidClassificationLoss) -> BootstrappedSigmoidLoss:
@@ -116,10 +118,12 @@ def build_loss(config: PipelineConfig, anchors: np.ndarray, input_size: tuple[in
     coder = build_box_coder(config)
     by_overlap = _by_overlap(coder, anchors, input_size)
     classification, classification_settings = choice(config, "model.ssd.loss.classification_loss")
+    with kernels.choosing(training_kernels(config.proto.train_config)):
+        of_classes = CLASSIFICATION_LOSSES[classification](classification_settings)
     localization, localization_settings = choice(config, "model.ssd.loss.localization_loss")
     mined = ssd.loss.HasField("hard_example_miner")
     return DetectionLoss(
-        classification=CLASSIFICATION_LOSSES[classification](classification_settings),
+        classification=of_classes,
         localization=LOCALIZATION_LOSSES[localization](localization_settings, by_overlap),
         classification_weight=ssd.loss.classification_weight,
         localization_weight=ssd.loss.localization_weight,

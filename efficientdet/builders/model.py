@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from efficientdet.builders.box_predictor import build_heads
 from efficientdet.builders.extractors import extractor_builder
+from efficientdet.builders.kernels import training_kernels
 from efficientdet.config import PipelineConfig
 from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.layers import initialization_seed
 from efficientdet.modeling.precision import Precision, computing_in
+from efficientdet.ops.kernels import choosing
 from efficientdet.protos import train_pb2
 
 _FIRST_STAGES_STRIDE = 8
@@ -51,13 +53,14 @@ def build_training_model(config: PipelineConfig) -> DetectionModel:
       config: resolved; its seed is that of the initial weights.
 
     Returns:
-      The network; it computes in `precision`, and the parts that `recompute` names twice.
+      The network; it computes in `precision`, with `kernels`, and the parts that `recompute` names twice.
 
     Raises:
       ConfigError: the parts do not fit each other.
     """
     train = config.proto.train_config
-    model = build_model(config, seed=train.seed, precision=training_precision(train))
+    with choosing(training_kernels(train)):
+        model = build_model(config, seed=train.seed, precision=training_precision(train))
     for part in train.recompute:
         RECOMPUTED_PARTS[part](model)
     return model

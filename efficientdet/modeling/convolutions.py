@@ -1,43 +1,81 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Keras's convolutions, with biases whose gradients are right in short types too; in float32 they are Keras's own."""
+"""Keras's convolutions over the kernels that were chosen, with biases whose gradients are right in short types too.
+
+In float32, and with the plain kernels, they are Keras's own.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
 
-from efficientdet.ops import wide_sums
+from efficientdet.ops import kernels, wide_sums
+from efficientdet.ops.kernels import depthwise, pointwise
 
 
 class Conv2D(keras.layers.Conv2D):
     """A convolution without an activation."""
 
+    def __init__(self, filters: int, kernel_size: int, strides: int = 1, **settings: Any) -> None:
+        """See Keras; looks at `kernels.chosen`."""
+        super().__init__(filters, kernel_size, strides, **settings)
+        self._is_product = kernels.chosen().pointwise and self.kernel_size == self.strides == (1, 1)
+
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor | tf.Variable) -> tf.Tensor:
+        """What the layer makes of an input with another kernel, without the bias."""
+        return pointwise.convolve(x, kernel) if self._is_product else self.convolution_op(x, kernel)
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, in_channels] -> [B, h, w, filters]."""
-        if self.compute_dtype == "float32" or not self.use_bias:
+        if not self._is_product and (self.compute_dtype == "float32" or not self.use_bias):
             return super().call(inputs)
-        return wide_sums.add_bias(self.convolution_op(inputs, self.kernel), self.bias)
+        return _biased(self, self.convolve(inputs, self.kernel))
 
 
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     """A depthwise convolution without dilation and activation."""
 
+    def __init__(self, kernel_size: int, strides: int = 1, **settings: Any) -> None:
+        """See Keras; looks at `kernels.chosen`."""
+        super().__init__(kernel_size, strides, **settings)
+        self._is_fast = kernels.chosen().depthwise and self.padding == "same"
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, channels] -> [B, h, w, channels]."""
-        if self.compute_dtype == "float32" or not self.use_bias:
+        if not self._is_fast and (self.compute_dtype == "float32" or not self.use_bias):
             return super().call(inputs)
-        x = tf.nn.depthwise_conv2d(inputs, self.depthwise_kernel, (1, *self.strides, 1), self.padding.upper())
-        return wide_sums.add_bias(x, self.bias)
+        if self._is_fast:
+            return _biased(self, depthwise.convolve(inputs, self.depthwise_kernel, self.strides[0]))
+        strides = (1, *self.strides, 1)
+        return _biased(self, tf.nn.depthwise_conv2d(inputs, self.depthwise_kernel, strides, self.padding.upper()))
 
 
 class SeparableConv2D(keras.layers.SeparableConv2D):
-    """A separable convolution without dilation and activation."""
+    """A separable convolution with SAME padding, without stride, dilation and activation."""
+
+    def __init__(self, filters: int, kernel_size: int, **settings: Any) -> None:
+        """See Keras; looks at `kernels.chosen`."""
+        super().__init__(filters, kernel_size, padding="same", **settings)
+        self._chosen = kernels.chosen()
+
+    def convolve(
+        self, x: tf.Tensor, depthwise_kernel: tf.Tensor | tf.Variable, pointwise_kernel: tf.Tensor | tf.Variable
+    ) -> tf.Tensor:
+        """What the layer makes of an input with other kernels, without the bias."""
+        if not self._chosen.pointwise:
+            return tf.nn.separable_conv2d(x, depthwise_kernel, pointwise_kernel, (1, 1, 1, 1), "SAME")
+        if self._chosen.depthwise:
+            return pointwise.convolve(depthwise.convolve(x, depthwise_kernel, 1), pointwise_kernel)
+        return pointwise.convolve(tf.nn.depthwise_conv2d(x, depthwise_kernel, (1, 1, 1, 1), "SAME"), pointwise_kernel)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[B, H, W, in_channels] -> [B, h, w, filters]."""
-        if self.compute_dtype == "float32" or not self.use_bias:
+        """[B, H, W, in_channels] -> [B, H, W, filters]."""
+        if not self._chosen.pointwise and (self.compute_dtype == "float32" or not self.use_bias):
             return super().call(inputs)
-        x = tf.nn.separable_conv2d(
-            inputs, self.depthwise_kernel, self.pointwise_kernel, (1, *self.strides, 1), self.padding.upper()
-        )
-        return wide_sums.add_bias(x, self.bias)
+        return _biased(self, self.convolve(inputs, self.depthwise_kernel, self.pointwise_kernel))
+
+
+def _biased(layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
+    return wide_sums.add_bias(x, layer.bias) if layer.use_bias else x

@@ -18,6 +18,7 @@ from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
 from efficientdet.modeling.layers import initialization_seed
 from efficientdet.modeling.scaling import BACKBONES, MODELS
 from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
+from efficientdet.ops.kernels import chosen_activation
 
 _L2_WEIGHT = 4e-5  # that of the paper, the Object Detection API (TFOD) and automl alike
 
@@ -49,7 +50,7 @@ def build_published(
     """
     row = MODELS[size]
     lite = BACKBONES[row.backbone].lite
-    activation = tf.nn.relu6 if lite else tf.nn.silu
+    activation = chosen_activation(tf.nn.relu6 if lite else tf.nn.silu)
     truncated_normal = functools.partial(keras.initializers.TruncatedNormal, stddev=0.03)
     random_normal = functools.partial(keras.initializers.RandomNormal, stddev=0.01)
     with initialization_seed(seed):

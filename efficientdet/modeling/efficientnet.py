@@ -28,6 +28,7 @@ from efficientdet.modeling.hyperparams import (
 from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock, fan_out_normal
 from efficientdet.modeling.recomputation import recomputed
 from efficientdet.modeling.scaling import BACKBONES, BackboneScale
+from efficientdet.ops.kernels import chosen_activation
 from efficientdet.ops.uses import fan_out
 
 Endpoints = Literal["b0_layer_names", "last_block"]
@@ -156,7 +157,7 @@ class EfficientNet(keras.layers.Layer):
         """Stem and blocks up to this stride in the input are computed again in the backward pass."""
         # The rate grows over all blocks of the classification network, in use or not.
         self._survival = tuple(1 - (1 - survival_probability) * k / len(all_specs) for k in range(len(specs)))
-        activation: Activation = tf.nn.relu6 if scale.lite else tf.nn.silu
+        activation: Activation = chosen_activation(tf.nn.relu6 if scale.lite else tf.nn.silu)
         kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         with tf.name_scope(name):
             self._stem_activation = observed(activation, "stem")

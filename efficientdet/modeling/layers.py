@@ -131,7 +131,6 @@ def separable_conv2d(
     layer = convolutions.SeparableConv2D(
         filters,
         kernel_size,
-        padding="same",
         use_bias=use_bias,
         depthwise_initializer=_initializer(depthwise.initializer, name, "depthwise_kernel"),
         pointwise_initializer=_initializer(pointwise.initializer, name, "pointwise_kernel"),
@@ -200,9 +199,9 @@ def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor], *, widen
     """What `[layer(x) for x in maps]` is, with a gradient of the layer's variables that repeats bit by bit.
 
     Args:
-      layer: as `conv2d` or `separable_conv2d` make it, with stride 1; only its variables are used, in the type of the
-        maps. The gradients of all maps are added in the type that the variables are read in: outside of a layer that
-        computes in a short one, that is float32.
+      layer: as `conv2d` or `separable_conv2d` make it, with stride 1; its variables are used in the type of the maps.
+        The gradients of all maps are added in the type that the variables are read in: outside of a layer that computes
+        in a short one, that is float32.
       maps: [B, H, W, in_channels] each.
       widens: whether the results are float32, whatever the maps are; the bias then counts as it is.
 
@@ -221,11 +220,7 @@ def convolve_each(layer: keras.layers.Layer, maps: Sequence[tf.Tensor], *, widen
     copies = [fan_out(variable, len(maps)) for variable in variables]
     results = []
     for x, *weights in zip(maps, *copies, strict=True):
-        short = [tf.cast(kernel, x.dtype) for kernel in weights[: len(kernels)]]
-        if separable:
-            x = tf.nn.separable_conv2d(x, short[0], short[1], strides=(1, 1, 1, 1), padding="SAME")
-        else:
-            x = tf.nn.conv2d(x, short[0], strides=1, padding="SAME")
+        x = layer.convolve(x, *(tf.cast(kernel, x.dtype) for kernel in weights[: len(kernels)]))
         x = tf.cast(x, tf.float32) if widens else x
         results.append(wide_sums.add_bias(x, tf.cast(weights[-1], x.dtype)) if layer.use_bias else x)
     return results

@@ -118,7 +118,9 @@ _TRAINING: VerdictTable = {
         "max_hours": at_least(0),
         "schedule_start_step": HONOURED,
         "diagnostics_interval_steps": HONOURED,
+        "kernels": HONOURED,
     },
+    "TrainingKernels": {"silu": HONOURED, "pointwise": HONOURED, "depthwise": HONOURED, "focal": HONOURED},
     "FaultHandling": {
         "action": HONOURED,
         "max_recoveries": HONOURED,

@@ -58,7 +58,7 @@ def test_a_users_d3_config_builds_every_part(shared: Path) -> None:
     assert preprocessor.input_size == (896, 896)
     anchors = build_anchors(config, (896, 896))
     assert build_target_assigner(config, anchors).num_anchors == 150381
-    expected = DetectionLoss(FocalLoss(0.25, 1.5), SmoothL1Loss(1.0), 1.0, 1.0, True, True)
+    expected = DetectionLoss(FocalLoss(0.25, 1.5, closed_form=True), SmoothL1Loss(1.0), 1.0, 1.0, True, True)
     assert build_loss(config, anchors, (896, 896)) == expected
     settings = build_postprocess_settings(config, preprocessor.input_size)
     assert settings.nms.max_total_detections == 100
@@ -95,7 +95,7 @@ def test_what_automl_trains_with() -> None:
     config = load_config(_AUTOML_D0, ["train_config { seed: 1 }"])
     anchors = build_anchors(config, (512, 512))
     loss = build_loss(config, anchors, (512, 512))
-    assert loss.classification == FocalLoss(0.25, 1.5, 0.0)
+    assert loss.classification == FocalLoss(0.25, 1.5, 0.0, closed_form=True)
     assert loss.localization == SmoothL1Loss(pytest.approx(0.1), "nonzero_targets")
     assert (loss.classification_weight, loss.localization_weight) == (1, 50)
     assert (loss.normalize_by_matches, loss.normalize_loc_by_codesize) == (True, True)

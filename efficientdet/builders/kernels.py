@@ -1,0 +1,18 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Builds the choice of kernels from `train_config.kernels`."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from efficientdet.ops.kernels import Kernels
+from efficientdet.protos import train_pb2
+
+_Settings = train_pb2.TrainingKernels
+
+
+def training_kernels(train: train_pb2.TrainConfig) -> Kernels:
+    """The kernels that a training computes with; AUTO asks which devices TensorFlow sees."""
+    accelerated = any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
+    forms = {_Settings.AUTO: not accelerated, _Settings.FAST: True, _Settings.PLAIN: False}
+    return Kernels(**{name: forms[getattr(train.kernels, name)] for name in Kernels._fields})

@@ -1,0 +1,55 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""1x1 convolutions as products against TensorFlow's convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from efficientdet.ops.kernels import pointwise
+
+
+def test_literals() -> None:
+    x = tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [1, 1, 2, 2])
+    kernel = tf.reshape(tf.constant([1.0, 0.0, 5.0, 10.0, 1.0, 0.0]), [1, 1, 2, 3])
+    np.testing.assert_array_equal(pointwise.convolve(x, kernel), [[[[21, 2, 5], [43, 4, 15]]]])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (4, 4)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.06)])
+def test_is_the_convolution(dtype: str, tolerance: float, size: tuple[int, int], batch: int) -> None:
+    x = tf.cast(tf.random.stateless_normal([batch, *size, 6], [1, 2]), dtype)
+    kernel = tf.cast(tf.random.stateless_normal([1, 1, 6, 4], [3, 4]), dtype)
+    upstream = tf.cast(tf.random.stateless_normal([batch, *size, 4], [5, 6]), dtype)
+
+    def results(convolve: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = convolve(x, kernel)
+        return [y, *tape.gradient(y, [x, kernel], upstream)]
+
+    expected = results(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "SAME"))
+    for one, other in zip(results(pointwise.convolve), expected, strict=True):
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        np.testing.assert_allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), tolerance, 4 * tolerance)
+
+
+def test_no_pictures() -> None:
+    x, kernel = tf.zeros([0, 2, 3, 6]), tf.ones([1, 1, 6, 4])
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        y = pointwise.convolve(x, kernel)
+    gradients = tape.gradient(y, [x, kernel])
+    assert (y.shape, gradients[0].shape) == ([0, 2, 3, 4], x.shape)
+    np.testing.assert_array_equal(gradients[1], tf.zeros([1, 1, 6, 4]))
+
+
+def test_sizes_that_are_unknown_while_tracing() -> None:
+    signature = [tf.TensorSpec([None, None, None, 2]), tf.TensorSpec([1, 1, 2, 3])]
+    traced = tf.function(pointwise.convolve, input_signature=signature)
+    assert traced(tf.ones([2, 5, 7, 2]), tf.ones([1, 1, 2, 3])).shape == [2, 5, 7, 3]
