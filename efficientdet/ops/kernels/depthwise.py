@@ -47,15 +47,16 @@ def _filter_gradient(x: tf.Tensor, kernel_shape: tf.TensorShape, upstream: tf.Te
     height, width, channels, multiplier = kernel_shape
     # From the first place of the filter's corner to the last.
     rows, columns = ((-(-size // stride) - 1) * stride for size in x.shape[1:3])
-    padded = tf.pad(
-        x, [[0, 0], _same_padding(x.shape[1], rows + height), _same_padding(x.shape[2], columns + width), [0, 0]]
-    )
+    reached = (rows + height, columns + width)
+    paddings = [_same_padding(size, end) for size, end in zip(x.shape[1:3], reached, strict=True)]
+    with tf.control_dependencies([upstream]):  # not sooner than it is needed: until then the memory is free
+        padded = tf.pad(x, [[0, 0], *paddings, [0, 0]])
     parts = []
     for first in range(0, width, _COLUMNS):
         taken = min(_COLUMNS, width - first)
         parts.append(
             tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-                input=padded[:, : rows + height, first : first + columns + taken],
+                input=padded[:, : reached[0], first : first + columns + taken],
                 filter_sizes=[height, taken, channels, multiplier],
                 out_backprop=upstream,
                 strides=[1, stride, stride, 1],

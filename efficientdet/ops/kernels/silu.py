@@ -25,7 +25,9 @@ def silu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     y = tf.nn.silu(x)
 
     def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        # x - y first: it is exact where x is large, and short types have no digits to lose.
-        return tf.raw_ops.SoftplusGrad(gradients=upstream, features=x) * (1.0 + (x - y))
+        with tf.control_dependencies([upstream]):  # not sooner than it is needed: until then the memory is free
+            # x - y first: it is exact where x is large, and short types have no digits to lose.
+            inner = 1.0 + (x - y)
+        return tf.raw_ops.SoftplusGrad(gradients=upstream, features=x) * inner
 
     return y, gradient
