@@ -1,12 +1,51 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""Matching: which true box, if any, an anchor is responsible for."""
+"""Matching: which true box, if any, an anchor is responsible for.
+
+Here with the similarity of every box and every anchor; `iou_matching` does without most of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 BACKGROUND = -1
 IGNORED = -2
+
+# (boxes float32 [N, 4], anchors float32 [A, 4]) -> float32 [N, A], see `ops.similarity`.
+Similarity = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (similarity float32 [N, A], row weights float32 [N]) -> int32 [A], as the two functions below.
+Rule = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class DenseMatcher:
+    """Compares every box with every anchor: for any similarity, and any rule."""
+
+    def __init__(self, anchors: np.ndarray, *, similarity: Similarity, rule: Rule) -> None:
+        """Holds the settings.
+
+        Args:
+          anchors: float32 [A, 4].
+          similarity: what of boxes and anchors is compared.
+          rule: `argmax_match` with its thresholds, or `bipartite_match`.
+        """
+        self._anchors = np.asarray(anchors, np.float32)
+        self._similarity = similarity
+        self._rule = rule
+
+    def __call__(self, boxes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Matches the boxes of a picture.
+
+        Args:
+          boxes: float32 [N, 4], in the unit of the anchors; N may be 0.
+          weights: float32 [N].
+
+        Returns:
+          int32 [A], the row of the matched box, BACKGROUND (-1) or IGNORED (-2).
+        """
+        return self._rule(self._similarity(boxes, tf.constant(self._anchors)), weights)
 
 
 def argmax_match(
@@ -40,20 +79,57 @@ def argmax_match(
     Raises:
       ValueError: the thresholds exclude each other.
     """
-    _check_thresholds(matched_threshold, unmatched_threshold, negatives_lower_than_unmatched)
+    check_thresholds(matched_threshold, unmatched_threshold, negatives_lower_than_unmatched)
     num_rows = tf.shape(similarity)[0]
     best = tf.reduce_max(similarity, axis=0)
     if matched_threshold is None:
         matches = tf.where(num_rows > 0, _first_row_with(best, similarity), BACKGROUND)
     else:
         low = matched_threshold if unmatched_threshold is None else unmatched_threshold
-        below, between = (BACKGROUND, IGNORED) if negatives_lower_than_unmatched else (IGNORED, BACKGROUND)
-        matches = tf.where(best < low, tf.where(num_rows > 0, below, BACKGROUND), between)
+        matches = unmatched_outcomes(best, num_rows, low, negatives_lower_than_unmatched)
         # Few anchors reach the threshold; looking for the row only there halves the cost of matching.
         anchors = tf.where(best >= matched_threshold)
         columns = tf.gather(similarity, anchors[:, 0], axis=1)
         matches = tf.tensor_scatter_nd_update(matches, anchors, _first_row_with(tf.gather_nd(best, anchors), columns))
-    return _force_best_anchors(matches, similarity, row_weights) if force_match else matches
+    if not force_match:
+        return matches
+    return force_anchors(matches, tf.argmax(similarity, axis=1, output_type=tf.int32), row_weights)
+
+
+def unmatched_outcomes(
+    best: tf.Tensor, num_rows: tf.Tensor, low: float, negatives_lower_than_unmatched: bool
+) -> tf.Tensor:
+    """What becomes of anchors that no true box is similar enough to.
+
+    Args:
+      best: float32 [A], the greatest similarity of each anchor.
+      num_rows: int32 [], true boxes; without any, all is background.
+      low: the unmatched threshold.
+      negatives_lower_than_unmatched: see `argmax_match`.
+
+    Returns:
+      int32 [A], BACKGROUND or IGNORED.
+    """
+    below, between = (BACKGROUND, IGNORED) if negatives_lower_than_unmatched else (IGNORED, BACKGROUND)
+    return tf.where(best < low, tf.where(num_rows > 0, below, BACKGROUND), between)
+
+
+def force_anchors(matches: tf.Tensor, best_anchors: tf.Tensor, row_weights: tf.Tensor) -> tf.Tensor:
+    """Overrides the matches of the anchors that are the best of a row of positive weight.
+
+    Args:
+      matches: int32 [A].
+      best_anchors: int32 [N], of each row.
+      row_weights: float32 [N].
+
+    Returns:
+      int32 [A]; of several rows that have one best anchor, it gets the lowest.
+    """
+    num_rows, num_anchors = tf.shape(best_anchors)[0], tf.shape(matches)[0]
+    # A negative segment id is dropped, and an anchor that no row wants gets the largest int32.
+    wanted = tf.where(row_weights > 0, best_anchors, -1)
+    forced_rows = tf.math.unsorted_segment_min(tf.range(num_rows), wanted, num_anchors)
+    return tf.where(forced_rows < num_rows, forced_rows, matches)
 
 
 def bipartite_match(similarity: tf.Tensor, row_weights: tf.Tensor) -> tf.Tensor:
@@ -102,18 +178,8 @@ def _first_row_with(value: tf.Tensor, similarity: tf.Tensor) -> tf.Tensor:
     return tf.reduce_min(tf.where(similarity == value, rows, num_rows), axis=0)
 
 
-def _force_best_anchors(matches: tf.Tensor, similarity: tf.Tensor, row_weights: tf.Tensor) -> tf.Tensor:
-    """Overrides the matches of the anchors that are the best of a row of positive weight."""
-    num_rows, num_anchors = tf.unstack(tf.shape(similarity))
-    best_anchors = tf.argmax(similarity, axis=1, output_type=tf.int32)
-    # A negative segment id is dropped, and an anchor that no row wants gets the largest int32.
-    wanted = tf.where(row_weights > 0, best_anchors, -1)
-    forced_rows = tf.math.unsorted_segment_min(tf.range(num_rows), wanted, num_anchors)
-    return tf.where(forced_rows < num_rows, forced_rows, matches)
-
-
-def _check_thresholds(matched: float | None, unmatched: float | None, negatives_lower: bool) -> None:
-    """Refuses thresholds that leave no anchor for one of the outcomes they promise."""
+def check_thresholds(matched: float | None, unmatched: float | None, negatives_lower: bool) -> None:
+    """Raises a ValueError for thresholds that leave no anchor for one of the outcomes they promise."""
     if matched is None:
         if unmatched is not None:
             raise ValueError(f"unmatched_threshold ({unmatched}) needs a matched_threshold")

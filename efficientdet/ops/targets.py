@@ -12,10 +12,8 @@ from efficientdet.ops import box_coder, matching
 from efficientdet.ops.boxes import area, clip_to_window
 from efficientdet.types import Targets
 
-# (boxes float32 [N, 4], anchors float32 [A, 4]) -> float32 [N, A], see `ops.similarity`.
-Similarity = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-# (similarity float32 [N, A], row weights float32 [N]) -> int32 [A], see `ops.matching`.
-Match = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# (boxes float32 [N, 4], weights float32 [N]) -> int32 [A], see `ops.matching`.
+Matcher = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class TargetAssigner:
@@ -30,19 +28,17 @@ class TargetAssigner:
         anchors: np.ndarray,
         *,
         coder: box_coder.BoxCoder,
-        similarity: Similarity,
-        match: Match,
+        match: Matcher,
         negative_class_weight: float = 1.0,
         class_weights: Sequence[float] | None = None,
         clip_to: tuple[float, float] | None = None,
     ) -> None:
-        """Holds the anchors, and the ways to compare, match and encode.
+        """Holds the anchors, and the ways to match and encode.
 
         Args:
           anchors: float32 [A, 4], normalised to the network's input.
           coder: makes the box codes.
-          similarity: what of boxes and anchors is compared.
-          match: `matching.argmax_match` with its thresholds, or `matching.bipartite_match`.
+          match: a `iou_matching.IouMatcher` or `matching.DenseMatcher` of the same anchors.
           negative_class_weight: weight of background anchors in the classification loss.
           class_weights: one for each class row: the factor of the classification weight of the anchors that are matched
             to a box of the class; None weighs all alike.
@@ -52,7 +48,6 @@ class TargetAssigner:
         # Kept as numpy: graphs take it up as a constant, whatever graph calls.
         self._anchors = np.asarray(anchors, np.float32)
         self._coder = coder
-        self._similarity = similarity
         self._match = match
         self._negative_class_weight = negative_class_weight
         self._class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
@@ -79,7 +74,7 @@ class TargetAssigner:
         if self._window is not None:
             boxes = clip_to_window(boxes, tf.constant(self._window))
             weights = tf.where(area(boxes) > 0, weights, 0.0)
-        matches = self._match(self._similarity(boxes, tf.constant(self._anchors)), weights)
+        matches = self._match(boxes, weights)
         matched = tf.where(matches >= 0)  # [P, 1]; P is some hundreds of A
         rows = tf.gather_nd(matches, matched)
         matched_classes = tf.gather(classes, rows)

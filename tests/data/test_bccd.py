@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,7 @@ from efficientdet.data.pipeline import InputPipeline, ReaderSettings
 from efficientdet.data.preprocessing import KeepAspectRatio, Preprocessor
 from efficientdet.data.records import RecordParser
 from efficientdet.ops.box_coder import BoxScales
-from efficientdet.ops.boxes import iou
-from efficientdet.ops.matching import argmax_match
+from efficientdet.ops.iou_matching import IouMatcher
 from efficientdet.ops.targets import TargetAssigner
 
 
@@ -32,9 +30,8 @@ def test_the_truth_of_bccd_reaches_the_anchors_of_d0(shared: Path, tmp_path: Pat
         assign_targets=TargetAssigner(
             anchors,
             coder=BoxScales(10, 10, 5, 5),
-            similarity=iou,
-            match=functools.partial(
-                argmax_match,
+            match=IouMatcher(
+                anchors,
                 matched_threshold=0.5,
                 unmatched_threshold=0.5,
                 force_match=True,

@@ -12,27 +12,8 @@ from hypothesis import strategies as st
 
 from efficientdet.ops.anchor_overlap import best_overlaps
 from efficientdet.ops.anchors import generate_anchors
-from efficientdet.ops.ssd_anchors import box_shapes, even_scales, generate_ssd_anchors
-from tests.ops.test_anchors import AUTOML, TFOD
-
-_RATIOS = [[1.0, 2.0, 0.5], [1.0, 2.0, 3.0, 0.5, 1 / 3], [1.0]]
-_SSD = generate_ssd_anchors(
-    (300, 260),
-    [(19, 17), (10, 9), (3, 3)],
-    box_shapes(even_scales(0.2, 0.9, 3), _RATIOS, interpolated_aspect_ratio=1.0, reduce_lowest=True),
-)
-_ANCHOR_SETS = {
-    "TFOD": generate_anchors((128, 128), **TFOD),
-    "TFOD, sides that strides do not divide": generate_anchors((100, 130), **TFOD),
-    "automl, odd levels": generate_anchors((100, 130), **AUTOML),
-    "two levels of one size": generate_anchors((128, 128), **(TFOD | {"anchor_scale": [8.0, 4.0, 4.0, 4.0, 2.0]})),
-    "SSD": _SSD,
-    "in pixels": generate_anchors((128, 96), **AUTOML) * np.float32([128, 96, 128, 96]),
-    "rounded": generate_anchors((96, 96), **AUTOML).round(6),
-    "in any order, some twice": np.random.default_rng(1).permutation(np.concatenate([_SSD, _SSD[:500]])),
-    "without some": np.random.default_rng(2).permutation(_SSD)[: len(_SSD) * 3 // 4],
-    "no grid": np.sort(np.random.default_rng(3).random((300, 2, 2)), axis=1).reshape(-1, 4),
-}
+from tests.ops.anchor_sets import ANCHOR_SETS, random_boxes
+from tests.ops.test_anchors import TFOD
 
 
 def _of_all_pairs(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
@@ -43,19 +24,12 @@ def _of_all_pairs(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     return (intersections / (areas[0] + areas[1] - intersections)).max(axis=1)
 
 
-def _random_boxes(seed: int, count: int) -> np.ndarray:
-    """Float32 [count, 4], of all sizes from a hundredth of the picture on; some reach out of it."""
-    random = np.random.default_rng(seed)
-    centers, sizes = random.random((count, 2)), np.exp(random.uniform(np.log(0.01), 0, (count, 2)))
-    return np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1).astype(np.float32)
-
-
-@pytest.mark.parametrize("name", _ANCHOR_SETS)
+@pytest.mark.parametrize("name", ANCHOR_SETS)
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 20))
 @settings(max_examples=10, deadline=None)
 def test_it_is_the_greatest_of_all_pairs(name: str, seed: int, count: int) -> None:
-    anchors = _ANCHOR_SETS[name]
-    boxes = _random_boxes(seed, count) * np.abs(anchors).max()
+    anchors = ANCHOR_SETS[name]
+    boxes = random_boxes(seed, count) * np.abs(anchors).max()
     found = best_overlaps(boxes, anchors)
     assert (found.dtype, found.shape) == (np.float32, (count,))
     np.testing.assert_allclose(found, _of_all_pairs(boxes, anchors), atol=2e-4 if name == "rounded" else 2e-5)
@@ -84,5 +58,5 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
 def test_a_whole_data_set_takes_no_time() -> None:
     anchors = generate_anchors((512, 512), **TFOD)
     start = time.perf_counter()
-    best_overlaps(_random_boxes(4, 50_000), anchors)
+    best_overlaps(random_boxes(4, 50_000), anchors)
     assert time.perf_counter() - start < 5  # .06 s on two free cores; all pairs would take a minute

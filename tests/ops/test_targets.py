@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import tensorflow as tf
 from efficientdet.ops.anchors import generate_anchors
 from efficientdet.ops.box_coder import BoxScales, MeanStddevCoder
 from efficientdet.ops.boxes import iou
-from efficientdet.ops.matching import argmax_match, bipartite_match
+from efficientdet.ops.iou_matching import IouMatcher
+from efficientdet.ops.matching import DenseMatcher, bipartite_match
 from efficientdet.ops.targets import TargetAssigner
 from efficientdet.types import Targets
 
@@ -24,16 +24,20 @@ THRESHOLDS: dict[str, Any] = {
     "force_match": True,
     "negatives_lower_than_unmatched": True,
 }
-SETTINGS: dict[str, Any] = {
-    "coder": BoxScales(10.0, 10.0, 5.0, 5.0),
-    "similarity": iou,
-    "match": functools.partial(argmax_match, **THRESHOLDS),
-}
+CODER = BoxScales(10.0, 10.0, 5.0, 5.0)
 FOUR_ANCHORS = np.array([[0, 0, 0.5, 0.5], [0, 0.5, 0.5, 1], [0.5, 0, 1, 0.5], [0.5, 0.5, 1, 1]], np.float32)
 
 
+def by_iou(anchors: np.ndarray, **changes: Any) -> IouMatcher:
+    return IouMatcher(anchors, **{**THRESHOLDS, **changes})
+
+
+def one_to_one(anchors: np.ndarray) -> DenseMatcher:
+    return DenseMatcher(anchors, similarity=iou, rule=bipartite_match)
+
+
 def assign(boxes: Any, classes: Any, weights: Any, **changes: Any) -> Targets:
-    assigner = TargetAssigner(FOUR_ANCHORS, **{**SETTINGS, **changes})
+    assigner = TargetAssigner(FOUR_ANCHORS, **{"coder": CODER, "match": by_iou(FOUR_ANCHORS), **changes})
     boxes = np.reshape(np.asarray(boxes, np.float32), [-1, 4])
     return assigner(tf.constant(boxes), tf.constant(classes, tf.int32), tf.constant(weights, tf.float32))
 
@@ -59,8 +63,7 @@ def test_a_box_of_weight_zero_silences_its_anchors() -> None:
 
 def test_ignored_anchors_have_no_weight() -> None:
     changes = {"matched_threshold": 0.6, "unmatched_threshold": 0.4, "force_match": False}
-    match = functools.partial(argmax_match, **{**THRESHOLDS, **changes})
-    targets = assign([[0, 0, 0.5, 0.25]], [3], [1.0], match=match)
+    targets = assign([[0, 0, 0.5, 0.25]], [3], [1.0], match=by_iou(FOUR_ANCHORS, **changes))
     np.testing.assert_array_equal(targets.classes, [-1, -1, -1, -1])
     np.testing.assert_array_equal(targets.class_weights, [0, 1, 1, 1])
 
@@ -97,18 +100,19 @@ def test_classes_weigh_their_anchors_in_the_classification_only() -> None:
 def test_one_to_one_in_standard_deviations_of_the_sides() -> None:
     # Of two boxes on the first anchor the first takes it; the other has no overlap to choose by, and takes the next.
     box = [0.0, 0.0, 0.5, 0.375]
-    targets = assign([box, box], [5, 6], [1.0, 1.0], coder=MeanStddevCoder(0.125), match=bipartite_match)
+    coded = MeanStddevCoder(0.125)
+    targets = assign([box, box], [5, 6], [1.0, 1.0], coder=coded, match=one_to_one(FOUR_ANCHORS))
     np.testing.assert_array_equal(targets.classes, [5, 6, -1, -1])
     np.testing.assert_array_equal(targets.box_codes[:2], [[0, 0, 0, -1], [0, -4, 0, -5]])
 
 
-@pytest.mark.parametrize("match", [SETTINGS["match"], bipartite_match], ids=["argmax", "bipartite"])
-def test_inside_tf_data_as_alone(match: Any) -> None:
+@pytest.mark.parametrize("matcher", [by_iou, one_to_one])
+def test_inside_tf_data_as_alone(matcher: Any) -> None:
     anchors = generate_anchors(
         (128, 128), min_level=3, max_level=7, anchor_scale=4.0, aspect_ratios=[1.0, 2.0, 0.5], scales_per_octave=3,
         order="aspect_major", strides="power_of_two",
     )  # fmt: skip
-    assigner = TargetAssigner(anchors, **{**SETTINGS, "match": match})
+    assigner = TargetAssigner(anchors, coder=CODER, match=matcher(anchors))
     rng = np.random.default_rng(0)
 
     def pictures() -> Any:
@@ -136,7 +140,7 @@ def test_parity_with_tfod(shared: Path, variant: str, picture: int) -> None:
     with np.load(shared / "fixtures" / "tfod_d0_loss.npz") as archive:
         keys = [key for key in archive.files if key.startswith(f"targets_{variant}/")]
         recorded = {key.partition("/")[2]: archive[key] for key in keys}
-    targets = TargetAssigner(anchors, **SETTINGS)(
+    targets = TargetAssigner(anchors, coder=CODER, match=by_iou(anchors))(
         tf.constant(recorded[f"gt_boxes_{picture}"]),
         tf.argmax(recorded[f"gt_classes_onehot_{picture}"], axis=1, output_type=tf.int32),
         tf.constant(recorded[f"gt_weights_{picture}"]),
@@ -158,8 +162,7 @@ def test_parity_with_automl(shared: Path, picture: int) -> None:
         classes = np.concatenate([recorded[f"cls_targets_{level}"][picture].reshape(-1) for level in range(3, 8)])
         codes = np.concatenate([recorded[f"box_targets_{level}"][picture].reshape(-1, 4) for level in range(3, 8)])
         matched = int(recorded[f"num_positives_{picture}"])
-    settings = {**SETTINGS, "coder": BoxScales(1.0, 1.0, 1.0, 1.0)}
-    targets = TargetAssigner(anchors, **settings)(
+    targets = TargetAssigner(anchors, coder=BoxScales(1.0, 1.0, 1.0, 1.0), match=by_iou(anchors))(
         tf.constant(boxes / 512), tf.constant(ids - 1, tf.int32), tf.ones([len(boxes)])
     )
     np.testing.assert_array_equal(targets.classes, classes)
