@@ -15,7 +15,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,22 @@ CATEGORY_METRIC_PREFIX = "DetectionBoxes_PerformanceByCategory/mAP/"
 _MAX_ID_DIGITS = 15  # an integer of 15 digits survives a JSON reader that holds numbers in float64
 
 Backend = Literal["faster_coco_eval", "pycocotools"]
+
+
+class _Rows(NamedTuple):
+    """Detections of one picture, best first."""
+
+    category_ids: np.ndarray  # int64 [n]
+    boxes: np.ndarray  # float64 [n, 4], (x, y, width, height) in pixels
+    scores: np.ndarray  # float32 [n]
+
+    def entries(self, image_id: int) -> list[dict[str, Any]]:
+        """As entries of a COCO results file."""
+        rows = zip(self.category_ids.tolist(), self.boxes.tolist(), self.scores, strict=True)
+        return [
+            {"image_id": image_id, "category_id": category_id, "bbox": box, "score": float(str(score))}
+            for category_id, box, score in rows
+        ]
 
 
 class ImageIds:
@@ -78,13 +94,15 @@ def coco_results(image_id: int, size: tuple[int, int], detections: Detections) -
       One entry per detection, best first: image_id, category_id (class row + 1), bbox (x, y, width, height in pixels)
       and score (the shortest decimal that names the float32, so that no order is lost).
     """
+    return _rows(size, detections).entries(image_id)
+
+
+def _rows(size: tuple[int, int], detections: Detections) -> _Rows:
+    """The detections of one picture, see `coco_results`."""
     count = int(detections.count)
     boxes = _to_xywh_pixels(detections.boxes[:count], size)
     scores = np.asarray(detections.scores[:count], np.float32)
-    return [
-        {"image_id": image_id, "category_id": int(row) + 1, "bbox": box, "score": float(str(score))}
-        for row, box, score in zip(detections.classes[:count], boxes, scores, strict=True)
-    ]
+    return _Rows(np.asarray(detections.classes[:count], np.int64) + 1, boxes, scores)
 
 
 class CocoEvaluation:
@@ -102,7 +120,7 @@ class CocoEvaluation:
         self._image_ids = ImageIds()
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
-        self._results: list[dict[str, Any]] = []
+        self._found: list[tuple[int, _Rows]] = []  # by image id; entries of files are made of them when asked for
 
     @property
     def num_images(self) -> int:
@@ -116,14 +134,15 @@ class CocoEvaluation:
         height, width = (int(side) for side in original_size)
         image_id = self._image_ids.assign(source_id)
         self._images.append({"id": image_id, "width": width, "height": height, "file_name": source_id})
-        found = coco_results(image_id, (height, width), detections)
-        self._results += [entry for entry in found if entry["category_id"] in self._name_of]
+        rows = _rows((height, width), detections)
+        known = np.isin(rows.category_ids, list(self._name_of))
+        self._found.append((image_id, _Rows(*(values[known] for values in rows))))
         if ground_truth is not None:
             self._add_truth(image_id, (height, width), ground_truth)
 
     def _add_truth(self, image_id: int, size: tuple[int, int], truth: GroundTruth) -> None:
         count = int(truth.count)
-        for index, box in enumerate(_to_xywh_pixels(truth.boxes[:count], size)):
+        for index, box in enumerate(_to_xywh_pixels(truth.boxes[:count], size).tolist()):
             category_id = int(truth.classes[index]) + 1
             if category_id not in self._name_of:
                 continue
@@ -166,7 +185,10 @@ class CocoEvaluation:
 
     def write_detections(self, path: str | Path) -> None:
         """Writes the detections as COCO results JSON."""
-        replace_atomically(path, json.dumps(self._results))
+        replace_atomically(path, json.dumps(self._results()))
+
+    def _results(self) -> list[dict[str, Any]]:
+        return [entry for image_id, rows in self._found for entry in rows.entries(image_id)]
 
     def _truth_dataset(self) -> dict[str, Any]:
         # "info" and "licenses" are empty but present: pycocotools' loadRes copies the former.
@@ -178,7 +200,7 @@ class CocoEvaluation:
         # What loadRes makes of a results file; done here because pycocotools' cannot read an empty one.
         annotations = [
             entry | {"id": number, "area": entry["bbox"][2] * entry["bbox"][3], "iscrowd": 0}
-            for number, entry in enumerate(self._results, start=1)
+            for number, entry in enumerate(self._results(), start=1)
         ]
         return self._dataset(annotations)
 
@@ -187,10 +209,10 @@ class CocoEvaluation:
         return {"images": self._images, "annotations": annotations, "categories": categories}
 
 
-def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> list[list[float]]:
-    """Maps normalised yxyx boxes [N, 4] to COCO's (x, y, width, height), whose corners are rounded."""
+def _to_xywh_pixels(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Maps normalised yxyx boxes [N, 4] to COCO's (x, y, width, height), whose corners are rounded; float64 [N, 4]."""
     ymin, xmin, ymax, xmax = corners_in_pixels(boxes, size).T
-    return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), DECIMALS).tolist()
+    return np.round(np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1), DECIMALS)
 
 
 def _evaluate(truth: dict[str, Any], results: dict[str, Any], backend: Backend) -> tuple[list[float], dict[int, float]]:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, resize
+from efficientdet.data.preprocessing import FixedShape, KeepAspectRatio, Preprocessor, pad_with, resize
 
 _MEAN, _STDDEV = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -194,3 +194,31 @@ def test_a_gray_input_has_three_equal_channels():
     np.testing.assert_array_equal(inputs[:, 19:], np.broadcast_to([9.0, 8.0, 7.0], [2, 13, 32, 3]))
     dataset = tf.data.Dataset.from_tensors(pixels[0]).map(Preprocessor(settings, mean=_MEAN, stddev=_STDDEV))
     assert dataset.element_spec[0].shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest", "bicubic", "area"])
+@pytest.mark.parametrize(
+    "settings", [KeepAspectRatio(24, 24, (1.0, 0.0, 2.0)), FixedShape(24, 24)], ids=["keep", "fixed"]
+)
+def test_a_picture_known_to_fit_is_as_one_that_turns_out_to(settings, method):
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    prepare = Preprocessor(settings._replace(method=method), mean=_MEAN, stddev=_STDDEV)
+    found_out = tf.function(prepare, input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)], autograph=False)
+    known = tf.function(prepare, autograph=False).get_concrete_function(tf.TensorSpec([24, 24, 3], tf.uint8))
+    operations = {operation.type for operation in known.graph.get_operations()}
+    assert not {name for name in operations if "Resize" in name or "Pad" in name}
+    for one, other in zip(known(tf.constant(pixels)), found_out(tf.constant(pixels)), strict=True):
+        np.testing.assert_allclose(one, other, atol=3e-7)
+    np.testing.assert_array_equal(prepare.to_pixels(known(tf.constant(pixels))[0].numpy()), pixels)
+
+
+@pytest.mark.parametrize("color", [(0.0, 0.0, 0.0), (7.0, 8.0, 9.0)])
+@pytest.mark.parametrize("leading", [(), (2,)])
+def test_padding_on_all_sides(color, leading):
+    images = np.random.default_rng(0).integers(0, 256, (*leading, 2, 3, 3)).astype(np.float32)
+    expected = np.empty((*leading, 2 + 1 + 2, 3 + 3 + 4, 3), np.float32)
+    expected[:] = color
+    expected[..., 1:3, 3:6, :] = images
+    rows, columns = (1, tf.constant(2)), (tf.constant(3), 4)
+    np.testing.assert_array_equal(pad_with(tf.constant(images), rows, columns, color), expected)
+    np.testing.assert_array_equal(pad_with(tf.constant(images), rows, columns, tf.constant(color)), expected)

@@ -174,6 +174,29 @@ def test_both_backends_agree(seed: int, images: int) -> None:
     assert fast == pytest.approx(reference, abs=1e-9)
 
 
+@pytest.mark.parametrize("objects", [1, 3, 17, 33])
+def test_crowded_pictures_of_one_class(objects: int) -> None:
+    # More detections than count, boxes of whole pixels that overlap alike, few different scores, crowds, equal objects.
+    def scored(backend: Backend) -> dict[str, float]:
+        rng = np.random.default_rng(objects)
+        evaluation = CocoEvaluation(_CATEGORIES[:1], backend=backend)
+        for index in range(3):
+            low = rng.integers(0, 150, [objects, 2])
+            boxes = np.concatenate([low, low + rng.integers(10, 120, [objects, 2])], axis=1) / 300
+            boxes[objects // 2 :] = boxes[: objects - objects // 2]
+            near = boxes[rng.integers(0, objects, 130)] + rng.integers(-6, 7, [130, 4]) / 300
+            near[:, 2:] = np.maximum(near[:, 2:], near[:, :2])
+            scores = np.sort(np.round(rng.uniform(0, 1, 130), 1))[::-1]
+            crowd = tuple(map(int, np.flatnonzero(rng.uniform(size=objects) < 0.2)))
+            truth = _truth(boxes.tolist(), [0] * objects, crowd)
+            evaluation.add(str(9 - index), (300, 300), _detections(near.tolist(), scores.tolist(), [0] * 130), truth)
+        return evaluation.compute(per_category=True)
+
+    fast = scored("faster_coco_eval")
+    assert fast == pytest.approx(scored("pycocotools"), abs=1e-9)
+    assert 0 < fast[_AP] < 1
+
+
 def test_pycocotools_on_the_written_files_gives_the_reported_numbers(tmp_path: Path) -> None:
     evaluation = _random_evaluation(seed=1, images=60)
     metrics = evaluation.compute()

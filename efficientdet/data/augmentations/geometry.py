@@ -139,8 +139,9 @@ def random_scale_crop_and_pad_to_square(
     A scale of 1 makes the longer side `output_size`. Boxes completely outside the window are dropped, the others are
     clipped to it, however little of them remains.
 
-    The whole picture is resized and then cut: TensorFlow's resize takes 5 ns per pixel and its sampling of a window
-    only (`crop_and_resize`) 14, so that over the zoo's scales of 0.1 to 2 this is the quicker way, and exact.
+    The whole picture is resized and then cut: TensorFlow's resize takes 5 ns per pixel, and what samples a window only
+    (`crop_and_resize`, `ScaleAndTranslate`) 20, so that over the zoo's scales of 0.1 to 2 this is the quicker way, and
+    exact.
 
     Args:
       example: picture [h, w, 3], N boxes.
@@ -163,7 +164,7 @@ def random_scale_crop_and_pad_to_square(
     scaled_size = tf.maximum(tf.cast(scale * size, tf.int32), 1)  # truncated, as in the reference
     room = tf.cast(tf.maximum(scaled_size - output_size, 0), tf.float32)
     offset = tf.cast(room * draws[1:], tf.int32)
-    scaled = resize(example.image[tf.newaxis], scaled_size, half_pixel_centers=half_pixel_centers)[0]
+    scaled = _resized(example.image, scaled_size, half_pixel_centers)
     window = scaled[offset[0] : offset[0] + output_size, offset[1] : offset[1] + output_size]
     image = _pad_to_square(window, output_size, pad_value)
     scaled_sides, offsets = tf.cast(tf.tile(scaled_size, [2]), tf.float32), tf.cast(tf.tile(offset, [2]), tf.float32)
@@ -172,10 +173,24 @@ def random_scale_crop_and_pad_to_square(
     return windows.drop_unseen_boxes(moved)
 
 
+def _resized(image: tf.Tensor, size: tf.Tensor, half_pixel_centers: bool) -> tf.Tensor:
+    """`preprocessing.resize` of one picture, float32 [height, width, 3]; to the bit, but in less time.
+
+    Of floats it takes 5 ns per pixel, of uint8 7.5, and making floats of them 1.6: that comes first where the result
+    has more than about half as many pixels as the picture.
+    """
+
+    def sampled(pixels: tf.Tensor) -> tf.Tensor:
+        return resize(pixels[tf.newaxis], size, half_pixel_centers=half_pixel_centers)[0]
+
+    is_large = 2 * tf.reduce_prod(size) > tf.reduce_prod(tf.shape(image)[:2])
+    return tf.cond(is_large, lambda: sampled(tf.cast(image, tf.float32)), lambda: sampled(image))
+
+
 def _pad_to_square(image: tf.Tensor, side: int, color: Sequence[float]) -> tf.Tensor:
     """[h, w, 3] -> [side, side, 3], the picture at the top left."""
     missing = side - tf.shape(image)
-    return pad_with(image, [[0, missing[0]], [0, missing[1]], [0, 0]], color)
+    return pad_with(image, (0, missing[0]), (0, missing[1]), color)
 
 
 def _either(changed: tf.Tensor, example: Example, image: Callable[[], tf.Tensor], boxes: tf.Tensor) -> Example:

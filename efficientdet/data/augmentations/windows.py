@@ -46,9 +46,8 @@ def pad(example: Example, window: Window, color: Sequence[float] | tf.Tensor | N
     """
     image = tf.cast(example.image, tf.float32)
     color = tf.reduce_mean(image, axis=[0, 1]) if color is None else color
-    after = window.offset + window.size - picture_size(example)
-    paddings = tf.concat([tf.stack([-window.offset, after], axis=1), [[0, 0]]], axis=0)
-    padded = pad_with(image, paddings, color)
+    before, after = -window.offset, window.offset + window.size - picture_size(example)
+    padded = pad_with(image, (before[0], after[0]), (before[1], after[1]), color)
     return example._replace(image=tf.ensure_shape(padded, [None, None, 3]), boxes=_in_window(example, window))
 
 

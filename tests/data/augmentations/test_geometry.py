@@ -153,6 +153,21 @@ def test_a_sliver_survives_the_smallest_scale():
     assert result.image.numpy()[0, :3].any()  # 3.2 x 0.064 pixels become 3 x 1
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.7, 0.71, 1.0, 2.0])  # to fewer and to more pixels than half the picture's
+@pytest.mark.parametrize("half_pixel_centers", [False, True])
+def test_bytes_are_sampled_as_the_same_floats(scale, half_pixel_centers):
+    example = make_example(13, 16)
+    floats = example._replace(image=tf.cast(example.image, tf.float32))
+    of_bytes, of_floats = (
+        random_scale_crop_and_pad_to_square(
+            given_one, tf.constant([3, 4]), output_size=16, scale_min=scale, scale_max=scale,
+            half_pixel_centers=half_pixel_centers,
+        )
+        for given_one in (example, floats)
+    )  # fmt: skip
+    np.testing.assert_array_equal(of_bytes.image, of_floats.image)
+
+
 def test_padding_in_a_colour_and_half_pixel_centers():
     example = make_example(8, 8, [(0.0, 0.0, 1.0, 1.0)])
     scale = functools.partial(
