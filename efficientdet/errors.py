@@ -23,6 +23,10 @@ class CheckpointError(EfficientDetError):
     """A checkpoint does not fit the model, or cannot be read."""
 
 
+class ExportError(EfficientDetError):
+    """What would be exported does not do what the network does."""
+
+
 class TrainingError(EfficientDetError):
     """Training cannot go on, for instance because a loss is not finite."""
 

@@ -30,6 +30,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output_directory", required=True, metavar="DIR")
     parser.add_argument(
+        "--fold_batch_norms",
+        type=boolean,
+        nargs="?",
+        const=True,
+        default=True,
+        help="freeze the network, with its batch norms folded into its convolutions: faster (default: true)",
+    )
+    parser.add_argument(
         "--use_side_inputs", type=boolean, nargs="?", const=True, default=False, help="refused: none here"
     )
     for name in _SIDE_INPUTS:
@@ -48,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from efficientdet.experiment import Experiment
 
     Experiment(config).export(
-        checkpoint=flags.trained_checkpoint_dir, output_directory=flags.output_directory, input_type=flags.input_type
+        checkpoint=flags.trained_checkpoint_dir,
+        output_directory=flags.output_directory,
+        input_type=flags.input_type,
+        fold_batch_norms=flags.fold_batch_norms,
     )
     return 0

@@ -201,13 +201,21 @@ class Experiment:
         ):
             pass  # each is written and logged by its evaluator
 
-    def export(self, *, checkpoint: str | Path, output_directory: str | Path, input_type: str = "image_tensor") -> Path:
+    def export(
+        self,
+        *,
+        checkpoint: str | Path,
+        output_directory: str | Path,
+        input_type: str = "image_tensor",
+        fold_batch_norms: bool = True,
+    ) -> Path:
         """Exports a checkpoint as a SavedModel, with the checkpoint, config, label map and restore report beside it.
 
         Args:
           checkpoint: see `restored_detector`.
           output_directory: where to.
           input_type: what the signature takes, see `export.saved_model.INPUT_TYPES`.
+          fold_batch_norms: see `export.saved_model.export_saved_model`.
 
         Returns:
           The path of the SavedModel.
@@ -220,7 +228,9 @@ class Experiment:
             copy_label_map(self.config, directory)
             replace_atomically(directory / REPORT_NAME, report.details())
 
-        return export_saved_model(self.detector(model), output_directory, input_type, describe=describe)
+        return export_saved_model(
+            self.detector(model), output_directory, input_type, fold_batch_norms=fold_batch_norms, describe=describe
+        )
 
     @property
     def evaluates_averages(self) -> bool:

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.hyperparams import ConvHyperparams
 from efficientdet.modeling.recomputation import recomputed
 from efficientdet.modeling.scaling import CombineMethod
@@ -182,8 +183,7 @@ class FusionNode(keras.layers.Layer):
             resample(feature, size=size, training=training)
             for feature, resample in zip(inputs, self.resamples, strict=True)
         ]
-        x = self.conv(self._activation(self.fusion(resampled)))
-        return x if self.norm is None else self.norm(x, training=training)
+        return normalized(self.conv, self.norm, self._activation(self.fusion(resampled)), training=training)
 
 
 class Resample(keras.layers.Layer):
@@ -208,8 +208,7 @@ class Resample(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, size: Size, training: bool = False) -> tf.Tensor:
         """[B, H, W, in_channels] -> [B, *size, filters]."""
-        x = inputs if self.conv is None else self.conv(inputs)
-        x = x if self.norm is None else self.norm(x, training=training)
+        x = inputs if self.conv is None else normalized(self.conv, self.norm, inputs, training=training)
         if self._step < 0:
             return upsample_to(x, size)
         return max_pool_half(x) if self._step > 0 else x

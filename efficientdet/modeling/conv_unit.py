@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.hyperparams import ConvHyperparams
 
 
@@ -48,5 +49,4 @@ class ConvUnit(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[B, H, W, in_channels] -> [B, h, w, filters], see `layers.conv2d`."""
-        x = self.conv(inputs)
-        return self._activation(x if self.norm is None else self.norm(x, training=training))
+        return self._activation(normalized(self.conv, self.norm, inputs, training=training))

@@ -16,6 +16,7 @@ import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.conv_unit import ConvUnit
+from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.head_outputs import drop_features, flat_predictions
 from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
 from efficientdet.modeling.recomputation import recomputed
@@ -189,5 +190,4 @@ class LevelHead(keras.layers.Layer):
         return layers.convolve_each(self.final, [x], widens=True)[0]
 
     def _filtered(self, depthwise: keras.layers.Layer, training: bool, inputs: tf.Tensor) -> tf.Tensor:
-        x = depthwise(inputs)
-        return self._activation(x if self.norm is None else self.norm(x, training=training))
+        return self._activation(normalized(depthwise, self.norm, inputs, training=training))

@@ -18,6 +18,7 @@ import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.activation_capture import observed
+from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.hyperparams import (
     PUBLISHED_BATCH_NORM,
     Activation,
@@ -200,7 +201,7 @@ class EfficientNet(keras.layers.Layer):
         return tuple(outputs[end] for end in self._ends)
 
     def _stem(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        return self._stem_activation(self.stem_norm(self.stem(images), training=training))
+        return self._stem_activation(normalized(self.stem, self.stem_norm, images, training=training))
 
     def _residual_scales(self, batch_size: tf.Tensor, seed: tf.Tensor | None) -> dict[int, tf.Tensor]:
         """Draws which residual branches live: block position -> float32 [B, 1, 1, 1], 0 or 1 / survival probability."""

@@ -14,6 +14,7 @@ import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.activation_capture import observed
+from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.hyperparams import Activation, BackboneDecay, BatchNormSettings, KernelSettings
 from efficientdet.ops import wide_sums
 
@@ -88,11 +89,11 @@ class MBConvBlock(keras.layers.Layer):
         """
         x = inputs
         if self.expand is not None:
-            x = self._activation(self.expand_norm(self.expand(x), training=training))
-        x = self._activation(self.depthwise_norm(self.depthwise(x), training=training))
+            x = self._activation(normalized(self.expand, self.expand_norm, x, training=training))
+        x = self._activation(normalized(self.depthwise, self.depthwise_norm, x, training=training))
         if self.squeeze_excite is not None:
             x = self.squeeze_excite(x)
-        x = self.project_norm(self.project(x), training=training)
+        x = normalized(self.project, self.project_norm, x, training=training)
         if not self._has_residual:
             return x
         return inputs + (x if residual_scale is None else x * tf.cast(residual_scale, x.dtype))

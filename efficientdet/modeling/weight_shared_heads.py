@@ -15,6 +15,7 @@ import tf_keras as keras
 
 from efficientdet.modeling import layers
 from efficientdet.modeling.activation_capture import observed
+from efficientdet.modeling.folding import normalized_each
 from efficientdet.modeling.head_outputs import drop_features, flat_predictions
 from efficientdet.modeling.hyperparams import ConvHyperparams, KernelSettings
 from efficientdet.modeling.recomputation import recomputed
@@ -189,9 +190,8 @@ class Head(keras.layers.Layer):
         return maps
 
     def _layer(self, number: int, training: bool, *maps: tf.Tensor) -> list[tf.Tensor]:
-        results = layers.convolve_each(self.convs[number], maps)
-        if self.norms is not None:
-            results = [norms[number](x, training=training) for norms, x in zip(self.norms, results, strict=True)]
+        norms = self.norms and [of_level[number] for of_level in self.norms]
+        results = normalized_each(self.convs[number], norms, maps, training=training)
         return [activation(x) for activation, x in zip(self._activations, results, strict=True)]
 
     def predict(self, features: Sequence[tf.Tensor]) -> list[tf.Tensor]:

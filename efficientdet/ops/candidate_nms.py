@@ -81,14 +81,11 @@ def _suppress(
 ) -> Selection:
     """Runs suppression over candidates, class by class or over all at once."""
     boxes = overlap_boxes(boxes_at(candidates.anchors), settings, pixel)
-
-    def scores_of(picture: tf.Tensor, class_row: tf.Tensor) -> tf.Tensor:
-        scores = candidates.scores[picture]
-        if settings.class_agnostic:
-            return scores
-        return tf.where(candidates.classes[picture] == class_row, scores, -float("inf"))
-
-    taken = suppress_by_class(boxes, scores_of, 1 if settings.class_agnostic else num_classes, settings)
+    scores = candidates.scores[:, tf.newaxis]
+    if not settings.class_agnostic:
+        classes = tf.range(num_classes)[:, tf.newaxis]
+        scores = tf.where(candidates.classes[:, tf.newaxis] == classes, scores, -float("inf"))
+    taken = suppress_by_class(boxes, scores, settings)
     anchors, classes = (
         tf.gather(column, taken.anchors, batch_dims=1) for column in (candidates.anchors, candidates.classes)
     )

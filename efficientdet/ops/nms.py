@@ -14,7 +14,7 @@ list of (anchor, class) pairs sorted by score: what it decides about the best k 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import tensorflow as tf
@@ -137,12 +137,10 @@ def class_nms_loop(
     Returns:
       Selection, see `class_nms`.
     """
-    num_pictures, num_anchors, num_classes = tf.unstack(tf.shape(class_scores))
+    num_pictures, num_anchors, _ = tf.unstack(tf.shape(class_scores))
     boxes = boxes_at(tf.repeat(tf.range(num_anchors)[tf.newaxis], num_pictures, axis=0))
     by_class = tf.transpose(class_scores, [0, 2, 1])
-    taken = suppress_by_class(
-        overlap_boxes(boxes, settings, pixel), lambda picture, row: by_class[picture, row], num_classes, settings
-    )
+    taken = suppress_by_class(overlap_boxes(boxes, settings, pixel), by_class, settings)
     return best_taken(taken, boxes_at, settings, windows=windows)
 
 
@@ -151,45 +149,44 @@ def overlap_boxes(boxes: tf.Tensor, settings: NmsSettings, pixel: tuple[float, f
     return boxes + tf.constant([0.0, 0.0, *pixel]) if settings.inclusive_pixels else boxes
 
 
-def suppress_by_class(
-    boxes: tf.Tensor,
-    scores_of: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    num_classes: int | tf.Tensor,
-    settings: NmsSettings,
-) -> Taken:
+def suppress_by_class(boxes: tf.Tensor, scores: tf.Tensor, settings: NmsSettings) -> Taken:
     """Suppresses in each class of each picture alone, by TensorFlow's kernel.
 
     Args:
       boxes: float32 [B, P, 4], P at least 1.
-      scores_of: gives float32 [P], the scores of a picture's boxes for a class, both int32 [].
-      num_classes: how many classes there are; the only one of class-agnostic suppression has the limit of all.
+      scores: float32 [B, C, P], -inf where a box is none of the class; the only class of class-agnostic suppression has
+        the limit of all.
       settings: thresholds and limits.
 
     Returns:
       Taken; its anchors are indices of the given boxes.
     """
-    num_pictures = tf.shape(boxes)[0]
+    num_pictures, num_classes, num_boxes = tf.unstack(tf.shape(scores))
     limit = settings.max_total_detections if settings.class_agnostic else settings.max_detections_per_class
 
-    def one_class(picture_and_class: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        picture, class_row = tf.unstack(picture_and_class)
-        rows, scores, count = tf.raw_ops.NonMaxSuppressionV5(
-            boxes=boxes[picture],
-            scores=scores_of(picture, class_row),
+    # Whatever is not here is computed once for all classes: a kernel on few boxes costs less than a turn of the loop.
+    def one_class(numbered: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        picture, scores_of_class = numbered
+        found = tf.raw_ops.NonMaxSuppressionV5(
+            boxes=tf.gather(boxes, picture),
+            scores=scores_of_class,
             max_output_size=limit,
             iou_threshold=settings.iou_threshold,
             score_threshold=settings.score_threshold,
             soft_nms_sigma=settings.soft_sigma,
             pad_to_max_output_size=True,
         )
-        return tf.ensure_shape(rows, [limit]), tf.ensure_shape(scores, [limit]), tf.range(limit) < count
+        return found.selected_indices, found.selected_scores, found.valid_outputs
 
-    grid = tf.stack(tf.meshgrid(tf.range(num_pictures), tf.range(num_classes), indexing="ij"), axis=-1)
-    of_class = tuple(tf.TensorSpec([limit], dtype) for dtype in (tf.int32, tf.float32, tf.bool))
-    taken = tf.map_fn(one_class, tf.reshape(grid, [-1, 2]), fn_output_signature=of_class)
-    rows, scores, in_use = (tf.reshape(field, [num_pictures, num_classes * limit]) for field in taken)
+    numbered = tf.repeat(tf.range(num_pictures), num_classes), tf.reshape(scores, [-1, num_boxes])
+    of_class = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.int32))
+    rows, kept, counts = tf.map_fn(one_class, numbered, fn_output_signature=of_class)
     classes = tf.repeat(tf.range(num_classes), limit)[tf.newaxis]
-    return Taken(rows, tf.repeat(classes, num_pictures, axis=0), scores, in_use)
+    rows, kept, in_use = (
+        tf.reshape(field, [num_pictures, num_classes * limit])
+        for field in (rows, kept, tf.sequence_mask(counts, limit))
+    )
+    return Taken(rows, tf.repeat(classes, num_pictures, axis=0), kept, in_use)
 
 
 def best_taken(taken: Taken, boxes_at: BoxesAt, settings: NmsSettings, *, windows: tf.Tensor | None) -> Selection:
