@@ -42,8 +42,8 @@ lint: $(VENV)/dev  ## ruff: style and formatting
 types: $(VENV)/dev  ## mypy
 	$(BIN)/mypy
 
-bench: $(VENV)/dev  ## Step, start, memory, inference, input and export, measured on this machine
-	$(BIN)/python scripts/bench.py
+bench: $(VENV)/dev  ## Steps, start, inference, input, evaluation and memory, measured on this machine (minutes)
+	$(BIN)/python scripts/bench.py --json runs/bench.json
 
 protos: $(VENV)/dev  ## Generate the messages again after an edit of efficientdet/protos/*.proto
 	$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. efficientdet/protos/*.proto

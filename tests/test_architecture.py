@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parents[1] / "efficientdet"
 # Lowest first. Rooms on one floor are neighbours. The floors of the config stand beside the tensors' floors: only
 # `builders` and what is above read messages, plus the readers of label maps and records.
 _FLOORS = [
-    {"types", "errors", "field_paths", "atomic_write", "child_environment", "process_memory"},
+    {"types", "errors", "field_paths", "atomic_write", "child_environment", "process_memory", "start_up"},
     {"protos", "ops"},
     {"text_positions", "lineage", "verdicts"},
     {"overrides", "field_verdicts", "config_differences"},
@@ -30,6 +30,7 @@ _FLOORS = [
     {"experiment", "conversion", "fine_tuning"},
     {"doctor"},
     {"tuning"},
+    {"bench"},
     {"cli"},
 ]
 _FLOOR_OF = {room: height for height, rooms in enumerate(_FLOORS) for room in rooms}
@@ -46,6 +47,7 @@ _MESSAGE_READERS = _CONFIG_ROOMS | {
     "fine_tuning",
     "doctor",
     "tuning",
+    "bench",
     "cli",
 }
 _FILE_PROTOS = ("efficientdet.protos.string_int_label_map_pb2", "efficientdet.protos.example_pb2")  # no config in them

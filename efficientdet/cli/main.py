@@ -34,7 +34,7 @@ _COMMANDS = {
     "record": _Command("record", "check the record that a run keeps of itself, or compare two"),
     "data-service": _Command("data_service", "prepare batches for trainings that run elsewhere"),
     "quickstart": _Command("quickstart", "draw a small data set and do the whole job on it"),
-    "bench": _Command("bench", "measure step, start, memory, inference, input and export on this machine"),
+    "bench": _Command("bench", "measure steps, start, inference, input, memory; take an input apart"),
 }
 
 

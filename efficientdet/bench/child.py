@@ -1,0 +1,100 @@
+# Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
+"""Runs a measurement in a process of its own, and follows it. No TensorFlow.
+
+A job goes to the child as a JSON file; what it measured comes back as another, and how far it is as lines of text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from efficientdet.bench.cases import Case, Material
+from efficientdet.bench.figures import Sample
+from efficientdet.child_environment import child_environment
+from efficientdet.errors import EfficientDetError
+
+_WORKER = "efficientdet.bench.worker"
+_LINES_OF_LOG = 15
+
+
+class MeasurementError(EfficientDetError):
+    """A measurement failed; the others can go on."""
+
+
+class Job(NamedTuple):
+    """What a child is to measure.
+
+    Attributes:
+      case: the measurement.
+      config_path: of the network.
+      overrides: a user's own, laid over those of the case.
+      folder: for what is written; it exists.
+      label_map: of the drawn pictures.
+      records: the drawn pictures.
+    """
+
+    case: Case
+    config_path: str
+    overrides: tuple[str, ...]
+    folder: str
+    label_map: str
+    records: str
+
+    def as_text(self) -> str:
+        """As JSON."""
+        return json.dumps(self._replace(case=dataclasses.asdict(self.case))._asdict())  # type: ignore[arg-type]
+
+    @classmethod
+    def from_text(cls, text: str) -> Job:
+        """From what `as_text` returned."""
+        given: dict[str, Any] = json.loads(text)
+        case = Case(**given["case"] | {"material": Material(*given["case"]["material"])})
+        return cls(**given | {"case": case, "overrides": tuple(given["overrides"])})
+
+
+def measured(
+    job: Job, on_progress: Callable[[str], None] = lambda detail: None, *, program: Sequence[str] = ("-m", _WORKER)
+) -> Sample:
+    """Runs a job in a process of its own.
+
+    Args:
+      job: what to measure.
+      on_progress: is told how far it is.
+      program: the words behind the interpreter's; the job's file and the result's follow.
+
+    Raises:
+      MeasurementError: the child failed, with the end of its log.
+    """
+    folder = Path(job.folder)
+    job_file, result_file, log_file = folder / "job.json", folder / "sample.json", folder / "log.txt"
+    job_file.write_text(job.as_text(), encoding="utf-8")
+    result_file.unlink(missing_ok=True)
+    with open(log_file, "w", encoding="utf-8") as log:
+        child = subprocess.Popen(
+            [sys.executable, *program, str(job_file), str(result_file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=child_environment() | {"EFFICIENTDET_LOG_LEVEL": "ERROR"},
+        )
+        try:
+            for line in child.stdout or ():
+                on_progress(line.strip())
+            code = child.wait()
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+    if code or not result_file.exists():
+        end = log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_LOG:]
+        raise MeasurementError("\n".join([f"the measurement {job.case.name!r} ended with exit code {code}:", *end]))
+    return Sample.from_record(json.loads(result_file.read_text(encoding="utf-8")))
