@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import logging
 import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from efficientdet.cli.launch import launch
 from efficientdet.cli.terminal import (
@@ -23,7 +25,11 @@ from efficientdet.cli.terminal import (
 from efficientdet.config import PipelineConfig
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
+from efficientdet.start_up import UNUSED, uncollected, without_modules
 from efficientdet.training.clusters import TF_CONFIG, Cluster, cluster_of, slurm_cluster, tf_config
+
+if TYPE_CHECKING:
+    from efficientdet.experiment import Experiment
 
 _logger = logging.getLogger(__name__)
 
@@ -170,9 +176,9 @@ def _run(argv: Sequence[str] | None = None) -> int:
 
         config, stop_at = in_time(config, flags.model_dir, started=started, begins_anew=flags.restart_schedule)
 
-    from efficientdet.experiment import Experiment  # TensorFlow comes in here: a mistake above answers at once
-
-    experiment = Experiment(config, model_dir=flags.model_dir, record_summaries=flags.record_summaries)
+    experiment = _import_experiment(for_tpu=flags.use_tpu)(
+        config, model_dir=flags.model_dir, record_summaries=flags.record_summaries
+    )
     if evaluate_only:
         experiment.evaluate_continuously(
             flags.checkpoint_dir, timeout=flags.eval_timeout, save_detections=flags.save_detections
@@ -186,6 +192,16 @@ def _run(argv: Sequence[str] | None = None) -> int:
             recipe_notes=notes,
         )
     return 0
+
+
+def _import_experiment(*, for_tpu: bool) -> type[Experiment]:
+    """Imports TensorFlow, and only now: a mistake in the config or on the command line is answered at once."""
+    hidden = [name for name in UNUSED if name != "googleapiclient" or not for_tpu]  # finds TPUs by their names
+    with uncollected(), without_modules(*hidden):
+        from efficientdet.experiment import Experiment
+    gc.freeze()  # modules stay: the collector need not look at them any more
+
+    return Experiment
 
 
 def _warn(config: PipelineConfig) -> list[str]:

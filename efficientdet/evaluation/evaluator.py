@@ -22,6 +22,7 @@ from efficientdet.evaluation.metrics import Category
 from efficientdet.evaluation.metrics_file import METRICS_FILE, file_record
 from efficientdet.evaluation.sharing import ALONE, Peers, SharedEvaluation
 from efficientdet.losses import Loss
+from efficientdet.start_up import uncollected
 from efficientdet.types import Batch, Detections, Losses
 
 _logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class Evaluator:
                 lambda element: tf.TensorSpec([None, *element.shape[1:]], element.dtype), dataset.element_spec
             )
             step = tf.function(self._run_step, input_signature=[spec], autograph=False)
-            with self._local_values():
+            with self._local_values(), uncollected():
                 self._step_function = step.get_concrete_function()
         return self._step_function
 

@@ -27,6 +27,7 @@ from efficientdet.experiment.recorded_results import RecordedResults
 from efficientdet.experiment.recording import build_recorder
 from efficientdet.experiment.schedule_restart import log_schedule, schedule_start
 from efficientdet.modeling.detection_model import DetectionModel
+from efficientdet.start_up import uncollected
 from efficientdet.training import distribution
 from efficientdet.training.checkpoint_files import saved_steps
 from efficientdet.training.checkpoint_writing import Retention
@@ -94,7 +95,8 @@ def train(experiment: Experiment, model_dir: Path, options: TrainingOptions) -> 
         strategy = distribution.choose_strategy(options.tpu)
         if workers_of(strategy).is_chief:
             stack.enter_context(model_directory.locked(model_dir))
-        run = _TrainingRun(experiment, model_dir, strategy, options)
+        with uncollected():
+            run = _TrainingRun(experiment, model_dir, strategy, options)
         return run.go(signals, stack)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from efficientdet.modeling.activation_capture import capture_activations
+from efficientdet.start_up import uncollected
 from efficientdet.training.look import Units
 from efficientdet.training.trainer import Trainer
 from efficientdet.types import Targets
@@ -67,7 +68,8 @@ class NetworkPass:
           inputs: float32 [B, H, W, 3], or one such value per replica.
           targets: of [B, A] anchors, likewise.
         """
-        results = self._compiled(inputs, targets)
+        with uncollected():  # the first call traces
+            results = self._compiled(inputs, targets)
         norms, positives, silent, firing, positions = (np.asarray(result) for result in results[:5])
         return Figures(
             gradient_norms=norms,

@@ -215,5 +215,13 @@ def _clip(gradients: Sequence[tf.Tensor], clipping: Clipping, norm: tf.Tensor | 
     if clipping.tensor_norm > 0.0:
         gradients = [tf.clip_by_norm(gradient, clipping.tensor_norm) for gradient in gradients]
     if clipping.norm > 0.0:
-        gradients, _ = tf.clip_by_global_norm(gradients, clipping.norm, use_norm=norm)
+        gradients = _clip_together(gradients, clipping.norm, norm)
     return gradients
+
+
+def _clip_together(gradients: Sequence[tf.Tensor], greatest: float, norm: tf.Tensor | None) -> Sequence[tf.Tensor]:
+    """`tf.clip_by_global_norm` bit for bit, with one operation per gradient instead of two."""
+    norm = tf.linalg.global_norm(gradients) if norm is None else norm
+    factor = greatest * tf.minimum(1.0 / norm, tf.constant(1.0) / greatest)
+    factor += norm - norm  # 0, or not a number where the norm is none
+    return [gradient * factor for gradient in gradients]

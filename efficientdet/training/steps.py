@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
+from efficientdet.start_up import uncollected
 from efficientdet.training.backward import Backward
 from efficientdet.training.optimizers import Gradients
 from efficientdet.training.update import Update
@@ -51,7 +52,8 @@ class WholeStep:
 
     def __call__(self, inputs: tf.Tensor, targets: Targets) -> StepResult:
         """See `Step`."""
-        return self.compiled(inputs, targets)
+        with uncollected():  # the first call traces
+            return self.compiled(inputs, targets)
 
     def _step(self, inputs: tf.Tensor, targets: Targets) -> StepResult:
         losses, gradients = self._strategy.run(self._shares, args=(inputs, targets))
@@ -103,9 +105,10 @@ class AccumulatedStep:
 
     def __call__(self, inputs: tf.Tensor, targets: Targets) -> StepResult:
         """See `Step`."""
-        for part in range(self._parts):
-            self.accumulate(inputs, targets, tf.constant(part))
-        return self.apply()
+        with uncollected():  # the first calls trace
+            for part in range(self._parts):
+                self.accumulate(inputs, targets, tf.constant(part))
+            return self.apply()
 
     def _distributed_part(self, inputs: tf.Tensor, targets: Targets, part: tf.Tensor) -> None:
         self._strategy.run(self._add_part, args=(inputs, targets, part))

@@ -10,9 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
+from tensorflow.python.eager import context as eager_context
 
 from efficientdet.data.input_share import InputShare
 from efficientdet.errors import WorkerLostError
+from efficientdet.training import distribution
 from efficientdet.training.distribution import choose_strategy, distributed
 from efficientdet.training.workers import Workers, agree, gather, loss_of_worker_told, require_alike, workers_of
 
@@ -156,6 +159,16 @@ def test_a_lost_worker_is_named() -> None:
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="has a GPU")
 def test_a_machine_without_gpus_needs_no_strategy() -> None:
     assert choose_strategy() is tf.distribute.get_strategy()
+
+
+def test_graphs_are_optimized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = eager_context.Context()
+    monkeypatch.setattr(eager_context, "context", lambda: context)
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: None)
+    distribution.make_deterministic()
+    rewriting = context.config.graph_options.rewrite_options
+    assert rewriting.meta_optimizer_iterations == RewriterConfig.ONE
+    assert rewriting.arithmetic_optimization == RewriterConfig.OFF
 
 
 def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None:

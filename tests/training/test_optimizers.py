@@ -164,6 +164,21 @@ def test_gradients_are_clipped(clipping: Clipping, expected: tuple[list[float], 
         np.testing.assert_allclose(-variable.numpy(), gradient, rtol=1e-6)
 
 
+@pytest.mark.parametrize("norm", [0.1, 1.0, 7.3, 1e3])
+def test_clipping_all_together_is_tensorflows_bit_for_bit(norm: float) -> None:
+    draws = np.random.default_rng(0)
+    gradients = [tf.constant(draws.normal(size=shape), tf.float32) for shape in [(3, 4), (5,), (1, 7, 2)]]
+    expected, _ = tf.clip_by_global_norm(gradients, norm)
+    clipped, _ = optimizers.clipped(gradients, Clipping(norm=norm))
+    for one, other in zip(clipped, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_gradients_whose_norm_is_not_finite_are_not_hidden_by_clipping() -> None:
+    clipped, _ = optimizers.clipped([tf.constant([np.inf]), tf.constant([1.0])], Clipping(norm=1.0))
+    assert all(np.isnan(gradient.numpy()).all() for gradient in clipped)
+
+
 def test_negative_elements_are_clipped_too() -> None:
     variable = tf.Variable([0.0, 0.0])
     _apply(optimizers.momentum(Constant(1.0), momentum=0.0), [variable], [[-3.0, 0.25]], Clipping(value=0.5))
