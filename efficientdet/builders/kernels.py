@@ -16,3 +16,9 @@ def training_kernels(train: train_pb2.TrainConfig) -> Kernels:
     accelerated = any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
     forms = {_Settings.AUTO: not accelerated, _Settings.FAST: True, _Settings.PLAIN: False}
     return Kernels(**{name: forms[getattr(train.kernels, name)] for name in Kernels._fields})
+
+
+def kernels_in_words(train: train_pb2.TrainConfig) -> str:
+    """Which kernels a training computes with: "fast kernels: silu, focal"."""
+    fast = [name for name, is_fast in training_kernels(train)._asdict().items() if is_fast]
+    return f"fast kernels: {', '.join(fast)}" if fast else "TensorFlow's kernels"

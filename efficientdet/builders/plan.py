@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from efficientdet.builders.kernels import kernels_in_words
 from efficientdet.config import PipelineConfig
 from efficientdet.training.plan import TrainingPlan
 
@@ -30,5 +31,6 @@ def build_plan(
         seed=train.seed,
         average_decay=train.optimizer.moving_average_decay if train.optimizer.use_moving_average else None,
         evaluates_averages=config.proto.eval_config.use_moving_averages,
+        kernels=kernels_in_words(train),
         start_step=train.schedule_start_step,
     )

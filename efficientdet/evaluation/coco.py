@@ -21,6 +21,7 @@ import numpy as np
 
 from efficientdet.atomic_write import replace_atomically
 from efficientdet.evaluation.metrics import DECIMALS, NOT_DEFINED, Category, corners_in_pixels
+from efficientdet.start_up import uncollected
 from efficientdet.types import Detections, GroundTruth
 
 METRIC_NAMES = (
@@ -170,7 +171,8 @@ class CocoEvaluation:
           objects where the truth has none.
         """
         if self._images:
-            stats, ap_of = _evaluate(self._truth_dataset(), self._results_dataset(), self._backend)
+            with uncollected():  # an entry for every detection, and nothing to throw away
+                stats, ap_of = _evaluate(self._truth_dataset(), self._results_dataset(), self._backend)
         else:
             stats, ap_of = [NOT_DEFINED] * len(METRIC_NAMES), dict.fromkeys(self._name_of, NOT_DEFINED)
         metrics = dict(zip(METRIC_NAMES, stats, strict=True))

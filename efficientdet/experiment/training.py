@@ -90,7 +90,7 @@ def train(experiment: Experiment, model_dir: Path, options: TrainingOptions) -> 
     with contextlib.ExitStack() as stack:
         stack.enter_context(loss_of_worker_told())
         signals = stack.enter_context(StopSignals())
-        if not tf.config.list_physical_devices("GPU"):
+        if not options.tpu and not tf.config.get_visible_devices("GPU"):
             distribution.make_deterministic()
         strategy = distribution.choose_strategy(options.tpu)
         if workers_of(strategy).is_chief:
@@ -246,7 +246,10 @@ class _TrainingRun:
         return evaluate
 
     def _evaluated_model(self) -> tuple[DetectionModel, Callable[[], None]]:
-        """The network that is evaluated, which computes as an exported one will; and what gives it today's weights."""
+        """The network that is evaluated, in float32 as an exported one is; and what gives it today's weights.
+
+        It may be the one that trains: its fast kernels compute what an export does, but for rounding.
+        """
         trained = self._trainer.model
         if training_precision(self._config.proto.train_config) == "float32":
             return trained, lambda: None

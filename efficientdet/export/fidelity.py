@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
@@ -32,13 +35,18 @@ def require_same_predictions(detector: Detector, frozen: Predict, inputs: tf.Ten
     """
     _, height, width, channels = inputs.shape
     noise = tf.random.stateless_normal([1, height, width, channels], _SEED)
-    expected, found = detector.predict(noise), frozen(noise)
+    with _in_full_float32():
+        expected, found = detector.predict(noise), frozen(noise)
     pairs = dict(zip(expected._fields, zip(expected, found, strict=True), strict=True))
     decoded = zip(detector.decode(expected), detector.decode(found), strict=True)
     pairs |= dict(zip(("boxes", "scores"), decoded, strict=True))
     differences = {}
     for kind, tolerance in _TOLERANCES.items():
         before, after = (np.asarray(values) for values in pairs[kind])
+        if not np.isfinite(before).all():
+            raise ExportError(
+                f"the network predicts {kind} that are not finite, of a picture of noise: its weights are bad"
+            )
         distances = np.abs(after - before) / np.maximum(1.0, np.abs(before))
         place = np.unravel_index(np.argmax(distances), distances.shape)  # NaN counts as the largest
         differences[kind] = float(distances[place])
@@ -49,3 +57,14 @@ def require_same_predictions(detector: Detector, frozen: Predict, inputs: tf.Ten
                 f"{tolerance:g} are rounding): --fold_batch_norms=false exports the network as it is"
             )
     return differences
+
+
+@contextlib.contextmanager
+def _in_full_float32() -> Iterator[None]:
+    """Keeps GPUs from rounding the factors of products to ten bits, which rounds folded kernels in another way."""
+    was_enabled = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(was_enabled)

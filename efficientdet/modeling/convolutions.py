@@ -64,15 +64,20 @@ class SeparableConv2D(keras.layers.SeparableConv2D):
         self, x: tf.Tensor, depthwise_kernel: tf.Tensor | tf.Variable, pointwise_kernel: tf.Tensor | tf.Variable
     ) -> tf.Tensor:
         """What the layer makes of an input with other kernels, without the bias."""
-        if not self._chosen.pointwise:
+        if not (self._chosen.pointwise or self._chosen.depthwise):
             return tf.nn.separable_conv2d(x, depthwise_kernel, pointwise_kernel, (1, 1, 1, 1), "SAME")
         if self._chosen.depthwise:
-            return pointwise.convolve(depthwise.convolve(x, depthwise_kernel, 1), pointwise_kernel)
-        return pointwise.convolve(tf.nn.depthwise_conv2d(x, depthwise_kernel, (1, 1, 1, 1), "SAME"), pointwise_kernel)
+            x = depthwise.convolve(x, depthwise_kernel, 1)
+        else:
+            x = tf.nn.depthwise_conv2d(x, depthwise_kernel, (1, 1, 1, 1), "SAME")
+        if self._chosen.pointwise:
+            return pointwise.convolve(x, pointwise_kernel)
+        return tf.nn.conv2d(x, pointwise_kernel, 1, "SAME")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[B, H, W, in_channels] -> [B, H, W, filters]."""
-        if not self._chosen.pointwise and (self.compute_dtype == "float32" or not self.use_bias):
+        is_plain = not (self._chosen.pointwise or self._chosen.depthwise)
+        if is_plain and (self.compute_dtype == "float32" or not self.use_bias):
             return super().call(inputs)
         return _biased(self, self.convolve(inputs, self.depthwise_kernel, self.pointwise_kernel))
 

@@ -24,6 +24,7 @@ class TrainingPlan(NamedTuple):
       seed: of the run.
       average_decay: of the moving averages; None where there are none.
       evaluates_averages: whether these are evaluated and exported.
+      kernels: what it computes with, in words.
       start_step: at which the learning rate's schedule begins, and `num_steps` counts from.
     """
 
@@ -37,6 +38,7 @@ class TrainingPlan(NamedTuple):
     seed: int
     average_decay: float | None
     evaluates_averages: bool
+    kernels: str
     start_step: int = 0
 
     def lines(self, trainer: Trainer) -> list[str]:
@@ -57,7 +59,7 @@ class TrainingPlan(NamedTuple):
         evaluated = "the averages (eval_config.use_moving_averages)" if self.evaluates_averages else "the trained ones"
         return [
             f"{self.network} at {height}x{width}: {parameters / 1e6:.1f} M trainable parameters, {self.num_anchors} "
-            f"anchors, {self.num_classes} classes",
+            f"anchors, {self.num_classes} classes; {self.kernels}",
             f"{self.num_images} training images, {self.num_steps} steps of {self.batch_size}: {epochs:.1f} epochs; "
             f"seed {self.seed}",
             f"learning rate: {rates[0]:g} at the first step, at most {max(rates):g}, {rates[-1]:g} at the last",

@@ -45,3 +45,10 @@ def test_another_prediction_is_refused_with_its_place(error: float, kind: str) -
     message = rf"{kind} differ .* by up to {error:.2g} \(at \[0, 17, 2\]: .* instead of .*--fold_batch_norms=false"
     with pytest.raises(ExportError, match=message):
         require_same_predictions(detector, frozen, _SPEC)
+
+
+def test_a_network_that_predicts_no_numbers_is_not_the_foldings_fault() -> None:
+    detector = toy_detector()
+    detector.model.variables[0].assign(tf.fill(detector.model.variables[0].shape, float("nan")))
+    with pytest.raises(ExportError, match=r"the network predicts .* that are not finite"):
+        require_same_predictions(detector, detector.predict, _SPEC)

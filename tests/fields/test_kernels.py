@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from efficientdet.builders.kernels import kernels_in_words, training_kernels
 from efficientdet.builders.losses import build_loss
 from efficientdet.builders.model import build_model, build_training_model
+from efficientdet.modeling.hyperparams import KernelSettings
+from efficientdet.modeling.layers import separable_conv2d
+from efficientdet.ops.kernels import choosing
 from tests.end_to_end.tiny import CONFIG, SIZE
 from tests.fields.rows import config, field, parameters, train
 
@@ -52,6 +56,29 @@ _BACKBONE_ROWS: list[tuple[Any, ...]] = [
 def test_kernels_of_convolutions(text: str, counts: tuple[int, int]) -> None:
     operations = _of_backbone(text)
     assert (operations.count("Conv2D"), operations.count("DepthwiseConv2dNativeBackpropFilter")) == counts
+
+
+@_DEPTHWISE
+@pytest.mark.parametrize(("form", "count"), [("PLAIN", 1), ("FAST", 2)])
+def test_separable_convolutions_choose_each_of_their_halves(form: str, count: int) -> None:
+    text = f"kernels {{ pointwise: PLAIN depthwise: {form} }}"
+    with choosing(training_kernels(config(CONFIG, *train(text)).proto.train_config)):
+        layer = separable_conv2d(2, 3, 5, depthwise=KernelSettings(), pointwise=KernelSettings(), name="conv")
+    operations = _gradient_operations(layer, (1, 8, 8, 2))
+    assert operations.count("DepthwiseConv2dNativeBackpropFilter") == count
+    assert operations.count("Conv2D") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "fast kernels: silu, pointwise, depthwise, focal"),
+        ("kernels { silu: PLAIN focal: PLAIN }", "fast kernels: pointwise, depthwise"),
+        ("kernels { silu: PLAIN pointwise: PLAIN depthwise: PLAIN focal: PLAIN }", "TensorFlow's kernels"),
+    ],
+)
+def test_the_choice_in_words(text: str, expected: str) -> None:
+    assert kernels_in_words(config(CONFIG, *train(text)).proto.train_config) == expected
 
 
 # A cell of the pyramid has eight nodes, each with one activation.

@@ -20,6 +20,7 @@ _PLAN = TrainingPlan(
     seed=3,
     average_decay=None,
     evaluates_averages=False,
+    kernels="fast kernels: silu",
 )
 
 
@@ -27,7 +28,7 @@ def test_a_plan_in_words() -> None:
     rate = schedules.CosineDecay(0.5, total_steps=5, warmup_learning_rate=0.1, warmup_steps=2, hold_base_rate_steps=0)
     trainer = stubs.make_trainer(optimizer=optimizers.momentum(rate, momentum=0.9))
     network, data, learning_rate, weights = _PLAN.lines(trainer)
-    assert network == "toy at 32x64: 0.0 M trainable parameters, 9 anchors, 2 classes"
+    assert network == "toy at 32x64: 0.0 M trainable parameters, 9 anchors, 2 classes; fast kernels: silu"
     assert data == "10 training images, 5 steps of 4: 2.0 epochs; seed 3"
     assert learning_rate.startswith("learning rate: 0.1 at the first step, at most 0.5, ")
     assert weights == "weights: trained; evaluated and exported: the trained ones"

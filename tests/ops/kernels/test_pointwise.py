@@ -39,6 +39,20 @@ def test_is_the_convolution(dtype: str, tolerance: float, size: tuple[int, int],
         np.testing.assert_allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), tolerance, 4 * tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_sums_over_many_pixels_in_short_types(dtype: str) -> None:
+    # The kernel's gradient adds 65,536 numbers of one sign: in the short type itself, little of that would be right.
+    x = tf.cast(tf.random.stateless_uniform([1, 256, 256, 2], [1, 2]), dtype)
+    upstream = tf.cast(tf.random.stateless_uniform([1, 256, 256, 3], [3, 4], maxval=0.001), dtype)
+    kernel = tf.cast(tf.ones([1, 1, 2, 3]), dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        y = pointwise.convolve(x, kernel)
+    gradient = tape.gradient(y, kernel, upstream)[0, 0]
+    expected = tf.einsum("bhwi,bhwo->io", tf.cast(x, tf.float32), tf.cast(upstream, tf.float32))
+    np.testing.assert_allclose(tf.cast(gradient, tf.float32), expected, rtol=0.005)
+
+
 def test_no_pictures() -> None:
     x, kernel = tf.zeros([0, 2, 3, 6]), tf.ones([1, 1, 6, 4])
     with tf.GradientTape() as tape:
