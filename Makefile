@@ -42,7 +42,7 @@ lint: $(VENV)/dev  ## ruff: style and formatting
 types: $(VENV)/dev  ## mypy
 	$(BIN)/mypy
 
-bench: $(VENV)/dev  ## Steps, start, inference, input, evaluation and memory, measured on this machine (minutes)
+bench: $(VENV)/dev  ## Steps, start, inference, input, evaluation and memory, measured on this machine (20 minutes)
 	$(BIN)/python scripts/bench.py --json runs/bench.json
 
 protos: $(VENV)/dev  ## Generate the messages again after an edit of efficientdet/protos/*.proto

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 UNUSED = ("pandas", "scipy", "googleapiclient")
 """What TensorFlow and tf_keras import where it is installed, in a fifth of the time of their own import: for data
 frames, for augmentations of theirs, and to look for machines of Google's cloud."""
+_FOR_TPU = ("googleapiclient",)  # finds TPUs by their names
 
 
 @contextlib.contextmanager
@@ -30,6 +31,28 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextlib.contextmanager
+def quick_imports(*, for_tpu: bool = False) -> Iterator[None]:
+    """Imports of the `with` block as `efficientdet train` does them: what nobody uses is not imported.
+
+    Nothing is collected meanwhile, and the collector never looks at the modules again. Where TensorFlow is there
+    already, nothing is done: what waits to be collected then may be a whole network. What a command does before it
+    imports TensorFlow is not in: reading and checking the config, and advice on the recipe.
+
+    Args:
+      for_tpu: whether a TPU may be looked for.
+
+    Yields:
+      Nothing.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    with uncollected(), without_modules(*(name for name in UNUSED if not (for_tpu and name in _FOR_TPU))):
+        yield
+    gc.freeze()  # modules stay
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from efficientdet.start_up import uncollected, without_modules
+from efficientdet.start_up import UNUSED, quick_imports, uncollected, without_modules
 
 
 def test_nothing_is_collected_within_and_as_before_after() -> None:
@@ -52,3 +52,28 @@ def test_a_failing_import_leaves_nothing_hidden(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ImportError):
         _fail_in_import()
     assert "colorsys" not in sys.modules
+
+
+@pytest.mark.parametrize("for_tpu", [False, True])
+def test_quick_imports_hide_what_is_not_used(monkeypatch: pytest.MonkeyPatch, for_tpu: bool) -> None:
+    for name in ("tensorflow", *UNUSED):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    frozen = gc.get_freeze_count()
+    try:
+        with quick_imports(for_tpu=for_tpu):
+            hidden = {name for name in UNUSED if name in sys.modules}
+            assert not gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
+    assert hidden == set(UNUSED) - ({"googleapiclient"} if for_tpu else set())
+    assert not set(UNUSED) & set(sys.modules)
+    assert gc.isenabled()
+
+
+def test_quick_imports_leave_a_process_alone_that_has_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", gc)
+    frozen = gc.get_freeze_count()
+    with quick_imports():
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen

@@ -18,14 +18,16 @@ Kind = Literal[
     "activations",
     "export",
     "serving",
-    "input",
-    "input_boxes",
+    "reading",
+    "reading_boxes",
     "scoring",
+    "checked_scoring",
 ]
 Network = Literal["d0", "lite0"]
 
 QUICK_REPEATS = 3
-PLAIN_KERNELS = "silu: PLAIN pointwise: PLAIN depthwise: PLAIN focal: PLAIN"
+_KERNELS = ("silu", "pointwise", "depthwise", "focal")
+PLAIN_KERNELS, _FAST_KERNELS = (" ".join(f"{name}: {form}" for name in _KERNELS) for form in ("PLAIN", "FAST"))
 
 
 class Material(NamedTuple):
@@ -46,7 +48,7 @@ class Case:
       name: of its figure.
       kind: what is done.
       title: in words, for the table.
-      override: config text laid over the network's.
+      override: config text laid over the network's, and over a user's own.
       plain_override: of the plain twin; "" for none.
       network: which config.
       batch_size: of training, or of serving.
@@ -134,8 +136,8 @@ def _grown(growth: Growth, value: int) -> Case:
 
 
 def _paired(name: str, title: str, plain: str) -> Case:
-    override = _train(f"kernels {{ {plain} }}")
-    return Case(name, "paired_steps", title, plain_override=override)
+    fast, plain = (_train(f"kernels {{ {text} }}") for text in (_FAST_KERNELS, plain))
+    return Case(name, "paired_steps", title, fast, plain_override=plain)
 
 
 def _activations(form: str, title: str, text: str = "") -> Case:
@@ -155,17 +157,13 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     ),
     "forms": (
         Case("step-first-stages", "step", "first stages computed again", _train(_RECOMPUTE["first-stages"])),
-        Case("step-recompute", "step", "everything computed again", _train(_RECOMPUTE["recompute"])),
         Case("step-accumulated", "step", "in two parts", _train("gradient_accumulation_steps: 2")),
         Case("step-bfloat16", "step", "in bfloat16", _train("precision: BFLOAT16"), repeats=9),
         Case("step-float16", "step", "in float16", _train("precision: FLOAT16"), repeats=9),
     ),
     "kernels": (
         _paired("kernels", "step without input, fast against plain kernels", PLAIN_KERNELS),
-        *(
-            _paired(f"kernels-{name}", f"the same, {name} alone plain", f"{name}: PLAIN")
-            for name in ("silu", "pointwise", "depthwise", "focal")
-        ),
+        *(_paired(f"kernels-{name}", f"the same, {name} alone plain", f"{name}: PLAIN") for name in _KERNELS),
     ),
     "start": (Case("start", "start", "process start to the end of the first step", repeats=1, processes=9),),
     "first-evaluation": (
@@ -184,22 +182,23 @@ GROUPS: dict[str, tuple[Case, ...]] = {
         Case("inference-lite0", "serving", "Lite0, an image", network="lite0", batch_size=1, repeats=45),
         Case("inference-lite0-batch8", "serving", "Lite0, 8 images", network="lite0", batch_size=8, repeats=9),
     ),
-    "input": (
-        Case("input", "input", "input of an image, matching included", batch_size=8),
-        Case("input-boxes", "input_boxes", "input of an image, boxes only", batch_size=8),
+    "reading": (
+        Case("reading", "reading", "input of an image, matching included", batch_size=8),
+        Case("reading-boxes", "reading_boxes", "input of an image, boxes only", batch_size=8),
     ),
-    "evaluation": (Case("evaluation", "scoring", "COCO evaluation, 5,000 images of 100 boxes", repeats=9),),
+    "evaluation": (Case("evaluation", "checked_scoring", "COCO evaluation, 5,000 images of 100 boxes", repeats=9),),
     "memory": (
         _activations("", "kept for the way back, batch 2"),
         _activations("plain", "with plain kernels", f"kernels {{ {PLAIN_KERNELS} }}"),
         *(_activations(name, f"with {text}", text) for name, text in _RECOMPUTE.items()),
+        Case("step-recompute", "step", "training step, everything computed again", _train(_RECOMPUTE["recompute"])),
     ),
     "growth": tuple(_grown(growth, value) for growth in GROWTHS for value in growth.values),
 }
 """Measurements by the word that asks for them."""
 
-USUAL = ("step", "kernels", "start", "first-evaluation", "export", "inference", "input", "evaluation", "memory")
-"""What is measured where nothing is named: some minutes on two cores."""
+USUAL = ("step", "kernels", "start", "first-evaluation", "export", "inference", "reading", "evaluation", "memory")
+"""What is measured where nothing is named: about 20 minutes on two cores."""
 
 _ALL = "all"
 _CASES = {case.name: case for group in GROUPS.values() for case in group}
@@ -208,7 +207,13 @@ WORDS = (*GROUPS, *(name for name in _CASES if name not in GROUPS), _ALL)
 
 
 def case_of(name: str) -> Case:
-    """The measurement of a name."""
+    """The measurement of a name.
+
+    Raises:
+      UsageError: there is none.
+    """
+    if name not in _CASES:
+        raise UsageError(f"{name!r} is no measurement of this version")
     return _CASES[name]
 
 

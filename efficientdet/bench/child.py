@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ class Job(NamedTuple):
     Attributes:
       case: the measurement.
       config_path: of the network.
-      overrides: a user's own, laid over those of the case.
+      overrides: a user's own; those of the case are laid over them.
       folder: for what is written; it exists.
       label_map: of the drawn pictures.
       records: the drawn pictures.
@@ -96,5 +97,12 @@ def measured(
                 child.stdout.close()
     if code or not result_file.exists():
         end = log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_LOG:]
-        raise MeasurementError("\n".join([f"the measurement {job.case.name!r} ended with exit code {code}:", *end]))
+        raise MeasurementError("\n".join([f"the measurement {job.case.name!r} {_ending(code)}:", *end]))
     return Sample.from_record(json.loads(result_file.read_text(encoding="utf-8")))
+
+
+def _ending(code: int) -> str:
+    """How a process has ended, in words."""
+    if code == -signal.SIGKILL:
+        return "was killed, probably because the machine had no memory left"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

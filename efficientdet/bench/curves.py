@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from efficientdet.bench.cases import GROWTHS, Growth
@@ -21,7 +22,7 @@ class Point(NamedTuple):
     """One measurement."""
 
     value: int  # of the quantity
-    seconds: float  # of the quickest run, which other work on the machine disturbs least
+    seconds: float  # of the quickest run, at the pace of the machine that all points share
 
 
 class Bend(NamedTuple):
@@ -75,10 +76,20 @@ def growth_curves(figures: Mapping[str, Figure]) -> list[GrowthCurve]:
     curves = []
     for growth in GROWTHS:
         names = {value: growth.case_name(value) for value in growth.values}
-        points = [Point(value, figures[name].minimum) for value, name in names.items() if name in figures]
-        if len(points) > 1:
-            curves.append(GrowthCurve(growth, tuple(points)))
+        measured = {value: figures[name] for value, name in names.items() if name in figures}
+        if len(measured) > 1:
+            seconds = _at_one_pace(list(measured.values()))
+            curves.append(GrowthCurve(growth, tuple(map(Point, measured, seconds))))
     return curves
+
+
+def _at_one_pace(figures: Sequence[Figure]) -> list[float]:
+    """The quickest runs, as long as they had taken at the median of the paces: the machine drifts between them."""
+    paces = [figure.yardstick.pace for figure in figures if figure.yardstick is not None]
+    usual = statistics.median(paces) if len(paces) == len(figures) else 0.0
+    if not usual:
+        return [figure.minimum for figure in figures]
+    return [figure.minimum * pace / usual for figure, pace in zip(figures, paces, strict=True)]
 
 
 def growth_chart(curve: GrowthCurve) -> Markup:
@@ -88,7 +99,7 @@ def growth_chart(curve: GrowthCurve) -> Markup:
     chart = LineChart(
         title=curve.in_words(),
         x_name=curve.growth.quantity,
-        y_name="seconds, quickest run",
+        y_name="seconds, quickest run at one pace",
         curves=(Curve("", points, dot_radius=4.0),),
         marks=tuple(Mark(float(bend.value), f"bends at {bend.value:,}") for bend in curve.bends),
         log_x=curve.points[-1].value >= _LOG_RANGE * curve.points[0].value,

@@ -33,11 +33,7 @@ def write_document(results: Results, path: str | Path) -> list[Path]:
       OSError: it cannot be read, or a file cannot be written.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise UsageError(f"{path} must have the lines {BEGIN} and {END}, between which the figures go")
+    head, tail = around_figures(path)
     curves = growth_curves(results.figures)
     names = {curve.growth.name: f"{path.stem}-{curve.growth.name}.svg" for curve in curves}
     written = []
@@ -48,6 +44,20 @@ def write_document(results: Results, path: str | Path) -> list[Path]:
     inside = "\n".join(["", *_machine(results), *_table(results), *_details(results), *_curves(curves, names), ""])
     replace_atomically(path, f"{head}{BEGIN}\n{inside}\n{END}{tail}")
     return [*written, path]
+
+
+def around_figures(path: Path) -> tuple[str, str]:
+    """What is before the first marker of a document, and behind the second.
+
+    Raises:
+      UsageError: it lacks a marker.
+      OSError: it cannot be read.
+    """
+    head, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise UsageError(f"{path} must have the lines {BEGIN} and {END}, between which the figures go")
+    return head, tail
 
 
 def _machine(results: Results) -> list[str]:

@@ -22,8 +22,8 @@ class Yardstick(NamedTuple):
     """What a figure is set against, measured in the same process.
 
     Attributes:
-      name: "fp32 GEMM", "JPEG decoding": limits, which nothing can be quicker than; "Python": only a measure of the
-        machine.
+      name: "JPEG decoding": a limit, which no input of JPEGs can be quicker than; "fp32 GEMM": one for work in fp32,
+        while shorter types may be quicker; "Python": only a measure of the machine.
       seconds: that the work takes at this pace.
       pace: in `unit`.
       unit: of the pace.
@@ -93,6 +93,11 @@ class Figure:
         """How many times as long as at the yardstick's pace the quickest run took."""
         return self.minimum / self.yardstick.seconds if self.yardstick and self.yardstick.seconds > 0 else None
 
+    @property
+    def median_to_yardstick(self) -> float | None:
+        """The same of the median, which depends less on how many runs there were."""
+        return self.median / self.yardstick.seconds if self.yardstick and self.yardstick.seconds > 0 else None
+
 
 def figure_of(samples: Sequence[Sample], unit: Unit) -> Figure:
     """Joins what the processes of one measurement found.
@@ -128,7 +133,7 @@ class Results:
 
     Attributes:
       machine: what it is, and which versions, commit and day; for readers only.
-      settings: what of the work is not as usual: other configs, overrides, batches. Only like is compared with like.
+      settings: what of the work is not as usual: another config, overrides. Only like is compared with like.
       figures: by name of the case.
     """
 

@@ -24,11 +24,27 @@ _AUGMENTATION = "without train_config.data_augmentation_options {{ {name} }} an 
 _CLOSE = 1.2  # an input that is only so many times as fast as the steps is no match for them
 
 
-class StageCost(NamedTuple):
-    """A stage, and the milliseconds of a processor that it takes for an image."""
+class Stage(NamedTuple):
+    """What a stage costs."""
 
     name: str
+    milliseconds: float  # of a processor, for an image
+
+
+class InputFigures(NamedTuple):
+    """What an input does.
+
+    Attributes:
+      stages: in their order.
+      milliseconds: of a processor, for an image: of all stages together, as measured.
+      images_per_second: of the whole input, with nothing else to do.
+      images: that were looked at.
+    """
+
+    stages: tuple[Stage, ...]
     milliseconds: float
+    images_per_second: float
+    images: int
 
 
 class StepPace(NamedTuple):
@@ -38,39 +54,42 @@ class StepPace(NamedTuple):
     seconds: float
 
 
-def report_lines(
-    stages: tuple[StageCost, ...], images_per_second: float, cores: int, step: StepPace | None
-) -> Iterator[str]:
+def report_lines(figures: InputFigures, cores: int, step: StepPace | None) -> Iterator[str]:
     """The lines that are printed.
 
     Args:
-      stages: in their order.
-      images_per_second: of the whole input.
+      figures: of the input.
       cores: that it may use.
       step: None where none was measured.
     """
-    total = sum(stage.milliseconds for stage in stages) or 1e-9
+    stages, images_per_second = figures.stages, figures.images_per_second
+    total = _total(figures)
     width = max(len(stage.name) for stage in stages)
     yield f"{'stage':<{width}}  {'CPU ms an image':>15}  {'share':>6}"
     for stage in stages:
         share = percent(stage.milliseconds / total)
         yield f"{stage.name:<{width}}  {stage.milliseconds:>15.3f}  {share:>6}"
-    yield f"{'together':<{width}}  {total:>15.3f}"
+    yield f"{'together':<{width}}  {figures.milliseconds:>15.3f}"
     yield f"the input gives {images_per_second:.0f} images/s on {cores} cores when nothing else is done"
     if step is not None:
         yield _pace(images_per_second, step)
-    yield bottleneck(stages)
+    yield bottleneck(figures)
 
 
-def bottleneck(stages: tuple[StageCost, ...]) -> str:
+def bottleneck(figures: InputFigures) -> str:
     """Which stage costs most, and what would help, in a sentence."""
-    total = sum(stage.milliseconds for stage in stages) or 1e-9
-    most = max(stages, key=lambda stage: stage.milliseconds)
+    total = _total(figures)
+    most = max(figures.stages, key=lambda stage: stage.milliseconds)
     advice = _ADVICE.get(most.name)
     if advice is None:
         name = most.name.partition(" (")[0]
         advice = _AUGMENTATION.format(name=f"{name} {{}}", left=total - most.milliseconds)
     return f"{most.name} takes {percent(most.milliseconds / total)} of an image's {total:.3g} ms; {advice}"
+
+
+def _total(figures: InputFigures) -> float:
+    """What shares are of; noise lets stages add up to a little more, as none counts as less than nothing."""
+    return figures.milliseconds or 1e-9
 
 
 def _pace(images_per_second: float, step: StepPace) -> str:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from efficientdet.bench.input_report import InputFigures, Stage
 from efficientdet.bench.reading import no_targets
 from efficientdet.builders.input import build_train_input
 from efficientdet.config import PipelineConfig
@@ -33,32 +34,6 @@ RESIZING, BATCHING, MATCHING = "resizing and normalising", "batching", "matching
 
 LARGEST_BATCH = 8  # what an image costs does not depend on it
 _ROUNDS = 3  # each pipeline is run so often; the quickest counts
-
-
-class Stage(NamedTuple):
-    """What a stage costs."""
-
-    name: str
-    milliseconds: float  # of a processor, for an image
-
-
-class InputFigures(NamedTuple):
-    """What an input does.
-
-    Attributes:
-      stages: in their order.
-      images_per_second: of the whole input, with nothing else to do.
-      images: that were looked at.
-    """
-
-    stages: tuple[Stage, ...]
-    images_per_second: float
-    images: int
-
-    @property
-    def milliseconds(self) -> float:
-        """Of a processor, for an image."""
-        return sum(stage.milliseconds for stage in self.stages)
 
 
 class _Pipeline(NamedTuple):
@@ -93,7 +68,8 @@ def measure_stages(
     count = max(images // size, 2)
     totals = _totals(list(_pipelines(sampled, sample)), count, size, progress)
     progress("the whole input")
-    return InputFigures(tuple(_stages(totals)), _rate(whole, count, size), count * size)
+    together = list(totals.values())[-1]
+    return InputFigures(tuple(_stages(totals)), together, _rate(whole, count, size), count * size)
 
 
 def _totals(pipelines: Sequence[_Pipeline], count: int, size: int, progress: Callable[[str], None]) -> dict[str, float]:
@@ -129,11 +105,12 @@ def _stages(totals: dict[str, float]) -> Iterator[Stage]:
 def _pipelines(config: PipelineConfig, sample: Path) -> Iterator[_Pipeline]:
     size = config.proto.train_config.batch_size
     records = tf.data.TFRecordDataset(str(sample)).repeat()
-    yield _Pipeline(READING, lambda count: records.take(size * count))
+    lengths = records.map(tf.strings.length).batch(size)  # what comes to Python is a batch, as of the later stages
+    yield _Pipeline(READING, lengths.take)
     encoded = [_encoded(record) for record in tf.data.TFRecordDataset(str(sample)).as_numpy_iterator()]
     pictures = tf.data.Dataset.from_tensor_slices(encoded).cache().repeat()
-    decoded = pictures.map(lambda content: decode_image(content)[0, 0, 0])
-    yield _Pipeline(DECODING, lambda count: decoded.take(size * count))
+    decoded = pictures.map(lambda content: decode_image(content)[0, 0, 0]).batch(size)
+    yield _Pipeline(DECODING, decoded.take)
 
     def up_to(stage: str, config: PipelineConfig, preprocessor: Preprocessor, assigner: Assigner) -> _Pipeline:
         batches = build_train_input(config, preprocessor, assigner).train_dataset(0)  # traced once

@@ -42,7 +42,7 @@ def measure(
     Args:
       cases: what to measure, in this order.
       configs: where the config of each network is.
-      overrides: laid over those of the cases.
+      overrides: a user's own; those of the cases are laid over them.
       listener: is told of all that happens.
       run: runs a job in a process of its own.
     """

@@ -42,12 +42,12 @@ def batch_runs(data: InputPipeline, repeats: int, on_run: Callable[[int], None] 
     return runs(one_run, repeats, warm_up=_WARM_UP, on_run=on_run)
 
 
-def measure_input(work: Work, progress: Progress) -> Sample:
+def measure_reading(work: Work, progress: Progress) -> Sample:
     """Images as batches with targets."""
     return _measured(work, None, progress)
 
 
-def measure_input_boxes(work: Work, progress: Progress) -> Sample:
+def measure_reading_boxes(work: Work, progress: Progress) -> Sample:
     """Images as batches with boxes, which nothing is matched to."""
     return _measured(work, no_targets, progress)
 
@@ -65,7 +65,7 @@ def _measured(work: Work, assigner: Assigner | None, progress: Progress) -> Samp
     yardstick = decoding_pace(encoded, 1)
     progress("filling the buffers")
     data = build_train_input(work.config, experiment.preprocessor, assigner or experiment.assigner)
-    repeats, images = work.case.repeats, _BATCHES * work.case.batch_size
+    repeats, images = work.case.repeats, _BATCHES * work.config.proto.train_config.batch_size
     done = batch_runs(data, repeats, lambda number: progress(f"run {number} of {repeats}"))
     median = statistics.median(run.seconds for run in done) / images
     more = {

@@ -4,18 +4,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from efficientdet.bench.cases import Case, Network
+from efficientdet.bench.cases import Case, Kind, Network
 from efficientdet.bench.child import Job
-from efficientdet.config import PipelineConfig, load_config
+from efficientdet.config import PipelineConfig, load_config, validate
+from efficientdet.config_checks import Purpose
+from efficientdet.errors import UsageError
 
 _PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 CONFIGS: dict[Network, Path] = {
     "d0": _PIPELINES / "tfod_d0_coco.config",
     "lite0": _PIPELINES / "automl_lite0_coco.config",
 }
+
+_READERS = ("train_input_reader", "eval_input_reader")
+LEAST_STEPS = 3  # of the training whose start is measured: the first, and some that are as all others
+_PURPOSES: dict[Kind, tuple[Purpose, ...]] = {
+    "first_evaluation": ("train", "eval"),
+    "export": ("export",),
+    "serving": ("export",),
+    "scoring": (),
+    "checked_scoring": (),
+}
+"""What the config of a measurement must serve; of those not named, a training."""
 
 
 class Work(NamedTuple):
@@ -42,18 +56,50 @@ def work_of(job: Job) -> Work:
     Raises:
       ConfigError: the config, or an override, says something that cannot be done.
     """
-    case = job.case
-    files = {"label_map": Path(job.label_map), "record": Path(job.records)}
-    common = [
+    files = Path(job.label_map), Path(job.records)
+    config, plain = _configs(job.case, job.config_path, job.overrides, *files)
+    return Work(job.case, config, plain, Path(job.folder), files[1])
+
+
+def check(cases: Sequence[Case], configs: Mapping[Network, str], overrides: Sequence[str]) -> None:
+    """Loads the configs of measurements, so that a mistake in one is known before any has begun.
+
+    Args:
+      cases: the measurements.
+      configs: where the config of each network is.
+      overrides: the user's own.
+
+    Raises:
+      ConfigError: a config, or an override, says something that cannot be done.
+      UsageError: a training would be over before it is measured.
+    """
+    checked = set()
+    for case in cases:
+        purposes, least = _PURPOSES.get(case.kind, ("train",)), LEAST_STEPS if case.kind == "start" else 0
+        key = case.network, case.override, case.plain_override, case.batch_size, purposes, least
+        if key in checked:
+            continue
+        checked.add(key)
+        for config in _configs(case, configs[case.network], overrides, Path("label_map.pbtxt"), Path("record")):
+            for purpose in purposes:
+                validate(config, for_=purpose)
+            steps = config.proto.train_config.num_steps
+            if 0 < steps < least:
+                raise UsageError(f"{case.name}: train_config.num_steps ({steps}) must be at least {least}")
+
+
+def _configs(
+    case: Case, config_path: str, overrides: Sequence[str], label_map: Path, record: Path
+) -> tuple[PipelineConfig, PipelineConfig]:
+    """The config of a measurement and that of its plain twin; what makes the measurement is laid over a user's own."""
+    texts = [
+        *overrides,
         f'train_config {{ seed: 1 batch_size: {case.batch_size} fine_tune_checkpoint: "" }}',
-        *(reader_override(reader, **files) for reader in ("train_input_reader", "eval_input_reader")),
-        case.override,
-        *job.overrides,
+        *(reader_override(name, label_map=label_map, record=record) for name in _READERS),
+        *([case.override] if case.override else ()),
     ]
-    common = [text for text in common if text]
-    config = load_config(job.config_path, common)
-    plain = load_config(job.config_path, [*common, case.plain_override]) if case.plain_override else config
-    return Work(case, config, plain, Path(job.folder), Path(job.records))
+    config = load_config(config_path, texts)
+    return config, load_config(config_path, [*texts, case.plain_override]) if case.plain_override else config
 
 
 def reader_override(reader: str, *, label_map: Path, record: Path) -> str:

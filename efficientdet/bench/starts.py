@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from efficientdet.bench.figures import Sample
-from efficientdet.bench.settings import Work
+from efficientdet.bench.settings import LEAST_STEPS, Work
 from efficientdet.bench.timing import seconds_since_start, timed
 from efficientdet.config import validate
+from efficientdet.start_up import quick_imports
 
 if TYPE_CHECKING:
     from efficientdet.evaluation.evaluation import Evaluation
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from efficientdet.training.trainer import Trainer
 
 Progress = Callable[[str], None]
-
-_STEPS = 3  # the first, and some that are as all others
 
 
 class _EnoughSeenError(BaseException):
@@ -44,7 +43,7 @@ class _FirstSteps:
             self.end, self.processor = seconds_since_start(), time.process_time()
             self.waited = outcome.seconds_waited
         self.seconds.append(outcome.seconds)
-        if len(self.seconds) == _STEPS:
+        if len(self.seconds) == LEAST_STEPS:
             raise _EnoughSeenError
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
@@ -55,10 +54,14 @@ class _FirstSteps:
 
 
 def measure_start(work: Work, progress: Progress) -> Sample:
-    """Process start to the end of the first step, of all that `efficientdet train` does: this process is young."""
+    """Process start to the end of the first step of an `efficientdet train`: this process is young.
+
+    Not in it: the command line, and the advice on the recipe that `train` gives before it imports TensorFlow.
+    """
     progress("importing")
     validate(work.config, for_="train")
-    from efficientdet.experiment import Experiment
+    with quick_imports():
+        from efficientdet.experiment import Experiment
 
     imported = seconds_since_start()
     progress("training")
@@ -92,7 +95,7 @@ def measure_first_evaluation(work: Work, progress: Progress) -> Sample:
     config.proto.eval_config.num_examples = config.proto.eval_config.batch_size
     progress("training")
     trainer = built_trainer(config)
-    for _ in range(_STEPS):
+    for _ in range(LEAST_STEPS):
         trainer.train_step()
     with tempfile.TemporaryDirectory(dir=work.folder) as model_dir:
         experiment = Experiment(config, model_dir=model_dir)

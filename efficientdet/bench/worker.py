@@ -30,9 +30,10 @@ MEASUREMENTS: dict[Kind, str] = {
     "activations": "activations:measure_activations",
     "export": "serving:measure_export",
     "serving": "serving:measure_serving",
-    "input": "reading:measure_input",
-    "input_boxes": "reading:measure_input_boxes",
+    "reading": "reading:measure_reading",
+    "reading_boxes": "reading:measure_reading_boxes",
     "scoring": "scoring:measure_scoring",
+    "checked_scoring": "scoring:measure_checked_scoring",
 }
 """Kind of a case -> module of this package and function, which takes a `Work` and whom to tell how far it is."""
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from efficientdet.bench.input_report import StageCost, StepPace, report_lines
+from efficientdet.bench.input_report import StepPace, report_lines
 from efficientdet.cli.terminal import add_override_argument, command, positive_int
 from efficientdet.config import PipelineConfig, load_config, validate, with_seed
 from efficientdet.doctor.live_line import LiveLine
@@ -47,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="efficientdet-bench-") as folder, LiveLine() as line:
         figures = measure_stages(config, Path(folder), flags.images, lambda detail: line.show("taking apart", detail))
         step = None if flags.no_step else _step_pace(config, line)
-    stages = tuple(StageCost(stage.name, stage.milliseconds) for stage in figures.stages)
-    for text in report_lines(stages, figures.images_per_second, len(os.sched_getaffinity(0)), step):
+    for text in report_lines(figures, len(os.sched_getaffinity(0)), step):
         print(text)
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gc
 import logging
 import os
 import sys
@@ -25,7 +24,7 @@ from efficientdet.cli.terminal import (
 from efficientdet.config import PipelineConfig
 from efficientdet.config_checks import Purpose
 from efficientdet.errors import UsageError
-from efficientdet.start_up import UNUSED, uncollected, without_modules
+from efficientdet.start_up import quick_imports
 from efficientdet.training.clusters import TF_CONFIG, Cluster, cluster_of, slurm_cluster, tf_config
 
 if TYPE_CHECKING:
@@ -196,10 +195,8 @@ def _run(argv: Sequence[str] | None = None) -> int:
 
 def _import_experiment(*, for_tpu: bool) -> type[Experiment]:
     """Imports TensorFlow, and only now: a mistake in the config or on the command line is answered at once."""
-    hidden = [name for name in UNUSED if name != "googleapiclient" or not for_tpu]  # finds TPUs by their names
-    with uncollected(), without_modules(*hidden):
+    with quick_imports(for_tpu=for_tpu):
         from efficientdet.experiment import Experiment
-    gc.freeze()  # modules stay: the collector need not look at them any more
 
     return Experiment
 

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import typing
-from pathlib import Path
 
 import pytest
 
-from efficientdet.bench.cases import GROUPS, GROWTHS, USUAL, Kind, Network, case_of, chosen
-from efficientdet.bench.settings import CONFIGS, reader_override
+from efficientdet.bench.cases import GROUPS, GROWTHS, USUAL, Kind, case_of, chosen
+from efficientdet.bench.child import Job
+from efficientdet.bench.settings import CONFIGS, check, work_of
 from efficientdet.bench.worker import MEASUREMENTS, measurement
-from efficientdet.config import load_config, validate
-from efficientdet.errors import UsageError
+from efficientdet.config import load_config
+from efficientdet.errors import EfficientDetError, UsageError
 
 _ALL = [case for group in GROUPS.values() for case in group]
 
@@ -33,7 +33,7 @@ def test_an_unknown_word_is_named() -> None:
 
 def test_usual_measurements_have_nine_runs_but_for_exports_and_what_does_not_vary() -> None:
     few = {case.name for word in USUAL for case in GROUPS[word] if case.repeats * case.processes < 9}
-    assert few == {"export", *(case.name for case in GROUPS["memory"])}
+    assert few == {"export", *(case.name for case in GROUPS["memory"] if case.kind == "activations")}
 
 
 def test_a_quick_case_runs_three_times_at_most() -> None:
@@ -58,18 +58,45 @@ def test_every_kind_has_a_function() -> None:
         assert callable(measurement(kind))
 
 
-@pytest.mark.parametrize("text", sorted({(case.network, case.override, case.plain_override) for case in _ALL}))
-def test_the_configs_are_valid(text: tuple[Network, str, str]) -> None:
-    network, *overrides = text
-    files = {"label_map": Path("map.pbtxt"), "record": Path("images.record")}
-    common = [
-        'train_config { batch_size: 2 fine_tune_checkpoint: "" }',
-        reader_override("train_input_reader", **files),
-        reader_override("eval_input_reader", **files),
-    ]
-    config = load_config(str(CONFIGS[network]), [*common, *filter(None, overrides)])
-    validate(config, for_="train")
-    validate(config, for_="eval")
+_PATHS = {network: str(path) for network, path in CONFIGS.items()}
+
+
+def _job(name: str, *overrides: str) -> Job:
+    return Job(case_of(name), _PATHS["d0"], overrides, ".", "map.pbtxt", "images.record")
+
+
+def test_the_configs_are_valid() -> None:
+    check(_ALL, _PATHS, [])
+
+
+def test_a_mistake_in_an_override_is_known_before_anything_is_measured() -> None:
+    with pytest.raises(EfficientDetError, match="num_stepz"):
+        check([case_of("step")], _PATHS, ["train_config { num_stepz: 1 }"])
+
+
+def test_a_start_needs_some_steps() -> None:
+    short = ["train_config { num_steps: 2 }"]
+    check([case_of("step")], _PATHS, short)
+    with pytest.raises(UsageError, match=r"start: train_config.num_steps \(2\) must be at least 3"):
+        check([case_of("step"), case_of("start")], _PATHS, short)
+
+
+def test_what_makes_a_measurement_cannot_be_overridden() -> None:
+    work = work_of(
+        _job("kernels-focal", "train_config { batch_size: 7 kernels { silu: PLAIN } max_number_of_boxes: 5 }")
+    )
+    train, plain = work.config.proto.train_config, work.plain.proto.train_config
+    assert (train.batch_size, train.max_number_of_boxes) == (2, 5)
+    kernels = type(train.kernels)
+    assert train.kernels.silu == plain.kernels.silu == train.kernels.focal == kernels.FAST
+    assert plain.kernels.focal == kernels.PLAIN
+
+
+def test_without_a_plain_twin_it_is_the_config_itself() -> None:
+    work = work_of(_job("reading"))
+    assert work.plain is work.config
+    assert work.config.proto.train_config.batch_size == 8
+    assert list(work.config.proto.train_input_reader.tf_record_input_reader.input_path) == ["images.record"]
 
 
 def test_growth_overrides_say_what_their_names_say() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from efficientdet.bench.cases import GROWTHS
 from efficientdet.bench.curves import Bend, GrowthCurve, Point, growth_chart, growth_curves, seconds_in_words
-from tests.bench.examples import figure
+from tests.bench.examples import GEMM, figure
 
 _BATCH, _SIZE, _BOXES, _, _ = GROWTHS
 
@@ -55,6 +55,17 @@ def test_curves_of_what_was_measured() -> None:
     (curve,) = growth_curves(figures)  # a single point is no curve
     assert curve == _curve(_BATCH, (1, 0.4), (8, 1.6))
     assert curve.in_words().endswith("4 times the time for 8 times as many")  # two points cannot tell of a bend
+
+
+def test_points_are_set_to_the_pace_of_the_middle_one() -> None:
+    paces = {1: 100.0, 2: 200.0, 4: 50.0}  # each took 0.4 s at its own pace, or 0.4, 0.8 and 0.2 s at 100
+    figures = {
+        f"growth-batch-{value}": figure(0.4, yardstick=GEMM._replace(pace=pace)) for value, pace in paces.items()
+    }
+    (curve,) = growth_curves(figures)
+    assert curve == _curve(_BATCH, (1, 0.4), (2, 0.8), (4, 0.2))
+    (curve,) = growth_curves(figures | {"growth-batch-2": figure(0.4, yardstick=None)})
+    assert [point.seconds for point in curve.points] == [0.4, 0.4, 0.4]
 
 
 def test_the_drawing_shows_every_point_and_bend() -> None:

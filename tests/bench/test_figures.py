@@ -18,6 +18,7 @@ def test_a_figure_of_one_process() -> None:
     # The ratios are 3/4, 1/4 and 2/4.
     assert found == Figure("s", 2.0, 1.0, 3, to_plain=0.5, yardstick=GEMM, peak_memory=7, more={"CPU, s": 1.5})
     assert found.to_yardstick == 4.0  # 1 s at .25 s
+    assert found.median_to_yardstick == 8.0
 
 
 def test_a_figure_of_several_processes() -> None:

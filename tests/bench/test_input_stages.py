@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from efficientdet.bench.input_stages import Stage, _stages, measure_stages, step_names
+from efficientdet.bench.input_report import Stage
+from efficientdet.bench.input_stages import _stages, measure_stages, step_names
 from efficientdet.config import load_config, with_seed
 from efficientdet.protos.train_pb2 import TrainConfig
 from tests.end_to_end.tiny import CONFIG, SIZE, data_override, draw_records
@@ -38,9 +39,9 @@ def test_a_stage_costs_what_its_pipeline_takes_more() -> None:
 def test_the_stages_of_a_config(tmp_path: Path) -> None:
     draw_records(tmp_path, num_train=4, num_val=1)
     config = with_seed(load_config(str(CONFIG), [SIZE, data_override(tmp_path)]))
-    figures = measure_stages(config, tmp_path, 6)
+    figures = measure_stages(config, tmp_path, 60)
     names = ["reading", "decoding", "parsing", "random_horizontal_flip", "random_scale_crop_and_pad_to_square"]
     assert [stage.name for stage in figures.stages] == [*names, "resizing and normalising", "batching", "matching"]
-    assert figures.images == 6
+    assert figures.images == 60
     assert figures.images_per_second > 0
-    assert 0 < figures.milliseconds < 1000
+    assert 0 <= figures.milliseconds < 1000  # small pictures, and noise

@@ -20,8 +20,8 @@ _MORE = {
     "first-evaluation": "the second, s",
     "export": "CPU, s",
     "inference": "rate, images/s",
-    "input": "rate, images/s",
-    "input-boxes": "rate, images/s",
+    "reading": "rate, images/s",
+    "reading-boxes": "rate, images/s",
     "evaluation": "largest difference to pycocotools",
     "activations-recompute": "backbone stem, MB",
 }
@@ -31,7 +31,7 @@ _OVERRIDE = "model { ssd { num_classes: 90 } } train_config { num_steps: 5 }"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(_MORE))
 def test_a_measurement(tmp_path: Path, name: str) -> None:
-    case = replace(case_of(name), repeats=1, images=20, override=f"{case_of(name).override}")
+    case = replace(case_of(name), repeats=1, images=20)
     label_map, records = drawn(case.material, tmp_path)
     job = Job(case, str(CONFIG), (SIZE, _OVERRIDE), str(tmp_path), str(label_map), str(records))
     sample = measured(job)

@@ -62,13 +62,13 @@ def test_each_case_is_a_figure_of_its_processes() -> None:
 
 def test_a_failure_does_not_end_the_others() -> None:
     def run(job: Job, on_progress: Callable[[str], None]) -> Sample:
-        if job.case.name == "input":
+        if job.case.name == "reading":
             raise MeasurementError("no memory")
         return Sample((1.0,))
 
     heard = Heard()
-    measure([case_of("input"), case_of("input-boxes")], _CONFIGS, [], heard, run=run)
-    assert (list(heard.figures), heard.failures) == (["input-boxes"], {"input": "no memory"})
+    measure([case_of("reading"), case_of("reading-boxes")], _CONFIGS, [], heard, run=run)
+    assert (list(heard.figures), heard.failures) == (["reading-boxes"], {"reading": "no memory"})
 
 
 def _job(folder: Path) -> Job:
@@ -101,4 +101,11 @@ def test_a_child_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
     measured(_job(tmp_path), program=("-c", _CHILD.replace("{end}", "")))  # leaves a sample, which must not count
     program = ("-c", _CHILD.replace("{end}", "raise SystemExit(3)"))
     with pytest.raises(MeasurementError, match="'growth-boxes-10' ended with exit code 3:\na warning"):
+        measured(_job(tmp_path), program=program)
+
+
+@pytest.mark.parametrize(("name", "words"), [("SIGKILL", "was killed, probably because"), ("SIGABRT", "by signal 6")])
+def test_a_child_that_is_killed_says_so(tmp_path: Path, name: str, words: str) -> None:
+    program = ("-c", f"import os, signal; os.kill(os.getpid(), signal.{name})")
+    with pytest.raises(MeasurementError, match=words):
         measured(_job(tmp_path), program=program)

@@ -4,7 +4,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from efficientdet.bench.scoring import scenes, scored
+from efficientdet.bench import scoring
+from efficientdet.bench.cases import Case
+from efficientdet.bench.child import MeasurementError
+from efficientdet.bench.scoring import measure_checked_scoring, scenes, scored
+from efficientdet.bench.settings import Work
 from efficientdet.evaluation.coco import METRIC_NAMES
 
 
@@ -28,3 +32,13 @@ def test_the_same_seed_draws_the_same() -> None:
     one, other, another = scenes(2), scenes(2), scenes(2, seed=1)
     assert np.array_equal(one[1].detections.boxes, other[1].detections.boxes)
     assert not np.array_equal(one[1].detections.boxes, another[1].detections.boxes)
+
+
+def test_a_difference_to_pycocotools_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(given: object, backend: str) -> dict[str, float]:
+        return dict.fromkeys(METRIC_NAMES, 0.5) | {METRIC_NAMES[1]: 0.4 if backend == "pycocotools" else 0.40001}
+
+    monkeypatch.setattr(scoring, "scored", other)
+    case = Case("evaluation", "checked_scoring", "", images=1, repeats=1)
+    with pytest.raises(MeasurementError, match=rf"{METRIC_NAMES[1]} is 0.40001, that of pycocotools 0.4"):
+        measure_checked_scoring(Work(case, None, None, None, None), print)  # type: ignore[arg-type]

@@ -39,16 +39,16 @@ def cases(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
 
 def test_figures_are_shown_and_kept(cases: list[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "figures.json"
-    assert bench.main(["step", f"--json={path}", "--quick", "--batch_size=4"]) == 0
-    assert [(case.name, case.batch_size, case.repeats) for case in cases] == [("step", 4, 3), ("step-batch8", 4, 3)]
+    assert bench.main(["step", f"--json={path}", "--quick"]) == 0
+    assert [(case.name, case.batch_size, case.repeats) for case in cases] == [("step", 2, 3), ("step-batch8", 8, 3)]
     written = read_results(path)
     assert written.figures == {"step": figure(0.5), "step-batch8": figure(0.5)}
-    assert written.settings == {"batch_size": "4"}
+    assert written.settings == {}
     assert "500 ms" in capsys.readouterr().out
 
 
 def test_repeats_are_processes_where_a_process_can_measure_once(cases: list[Case]) -> None:
-    bench.main(["start", "input-boxes", "--repeats=2"])
+    bench.main(["start", "reading-boxes", "--repeats=2"])
     assert [(case.processes, case.repeats) for case in cases] == [(2, 1), (1, 2)]
 
 
@@ -70,9 +70,9 @@ def test_the_exit_code_says_whether_anything_is_worse(
     results(step=figure(before), start=figure()).write(path)
     assert bench.main(["step", f"--compare={path}"]) == code
     out = capsys.readouterr().out
-    assert f"1 ratios compared, {code} worse by more than 15%" in out
+    assert f"1 ratios compared, {code} worse by more than they may vary" in out
     assert ("step: 1.6 -> 2 times fp32 GEMM (+25%)" in out) == bool(code)
-    assert "not measured now: start" in out
+    assert "not measured" not in out
 
 
 def test_earlier_figures_become_a_document(cases: list[Case], tmp_path: Path) -> None:
@@ -95,6 +95,56 @@ def test_mistakes_of_the_user(cases: list[Case], tmp_path: Path, capsys: pytest.
     assert cases == []
 
 
-def test_input_is_a_measurement_where_no_config_follows(cases: list[Case]) -> None:
-    bench.main(["input", "input-boxes"])
-    assert [case.name for case in cases] == ["input", "input-boxes"]
+def test_a_comparison_that_cannot_be_is_refused_before_anything_is_measured(
+    cases: list[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "before.json"
+    results(start=figure()).write(path)
+    assert bench.main(["step", f"--compare={path}"]) == 2
+    assert "nothing to compare with" in capsys.readouterr().err
+    assert bench.main(["start", f"--compare={path}", "--override=train_config { num_steps: 9 }"]) == 2
+    assert "only like can be compared" in capsys.readouterr().err
+    assert cases == []
+
+
+def test_mistakes_are_told_before_anything_is_measured(
+    cases: list[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "speed.md"
+    document.write_text("# Speed", encoding="utf-8")
+    assert bench.main(["step", f"--document={document}"]) == 2
+    assert "must have the lines" in capsys.readouterr().err
+    assert bench.main(["step", "--override=train_config { batch_sice: 1 }"]) == 2
+    assert "batch_sice" in capsys.readouterr().err
+    assert bench.main(["step", f"--json={tmp_path}"]) == 2
+    assert f"--json: {tmp_path} cannot be written" in capsys.readouterr().err
+    assert cases == []
+
+
+def test_earlier_figures_stay_until_there_is_a_new_one(cases: list[Case], tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    results(step=figure(0.4)).write(path)
+    assert bench.main(["export", f"--json={path}"]) == 2  # which fails
+    assert read_results(path).figures == {"step": figure(0.4)}
+
+
+def test_figures_of_a_file_are_not_measured(
+    cases: list[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "figures.json"
+    results(step=figure()).write(path)
+    assert bench.main([f"--from={path}", "--quick", "start"]) == 2
+    assert "--from measures nothing: --quick, start cannot go with it" in capsys.readouterr().err
+    results(walk=figure()).write(path)
+    assert bench.main([f"--from={path}"]) == 2
+    assert f"{path}: 'walk' is no measurement of this version" in capsys.readouterr().err
+    assert cases == []
+
+
+def test_input_is_about_a_config(cases: list[Case], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["input", "--help"])
+    assert "usage: efficientdet bench input" in capsys.readouterr().out
+    assert bench.main(["input", "reading"]) == 2
+    assert "reading" in capsys.readouterr().err
+    assert cases == []
