@@ -38,6 +38,7 @@ _OWN_MESSAGES = {
     "SsdAnchorGenerator.LayerAspectRatios",
     "SsdFeatureExtractor.BackboneRegularization",
     "SsdFeatureExtractor.Normalization",
+    "TrainingKernels",
 }
 _TFOD_MESSAGES_NOT_LISTED = {"BipartiteMatcher", "MeanStddevBoxCoder"}
 
