@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -77,35 +77,6 @@ class Case:
         return replace(self, repeats=min(self.repeats, QUICK_REPEATS), processes=min(self.processes, QUICK_REPEATS))
 
 
-class Growth(NamedTuple):
-    """Measurements that differ in one quantity.
-
-    Attributes:
-      name: of the curve, and of its cases: "growth-batch-4".
-      quantity: what differs, in words.
-      values: smallest first.
-      power: of the value that the work should be in proportion to.
-    """
-
-    name: str
-    quantity: str
-    values: tuple[int, ...]
-    power: int = 1
-
-    def case_name(self, value: int) -> str:
-        """The name of the measurement at a value."""
-        return f"growth-{self.name}-{value}"
-
-
-GROWTHS = (
-    Growth("batch", "images in a batch", (1, 2, 4, 8)),
-    Growth("size", "side of the input, pixels", (320, 512, 640, 768, 896), power=2),
-    Growth("boxes", "boxes in an image", (1, 10, 100, 500)),
-    Growth("classes", "classes", (1, 20, 90, 365)),
-    Growth("images", "images of a COCO evaluation", (500, 1000, 2000, 5000)),
-)
-
-
 def _of_size(side: int) -> str:
     return (
         f"model {{ ssd {{ image_resizer {{ keep_aspect_ratio_resizer {{ min_dimension: {side} max_dimension: {side} }} "
@@ -118,21 +89,59 @@ def _train(text: str) -> str:
     return f"train_config {{ {text} }}"
 
 
-def _grown(growth: Growth, value: int) -> Case:
-    """A measurement of a growth curve."""
-    name, title = growth.case_name(value), f"{growth.quantity}: {value}"
-    case = Case(name, "step", title, repeats=9)
-    if growth.name == "batch":
-        return replace(case, batch_size=value)
-    if growth.name == "size":
-        return replace(case, override=_of_size(value))
-    if growth.name == "boxes":
-        limit = max(value, 100)
-        override = f"train_config {{ max_number_of_boxes: {limit} }}"
-        return replace(case, override=override, material=Material(boxes=value))
-    if growth.name == "classes":
-        return replace(case, override=f"model {{ ssd {{ num_classes: {value} }} }}", material=Material(classes=value))
-    return replace(case, kind="scoring", images=value, repeats=3)
+class Growth(NamedTuple):
+    """Measurements that differ in one quantity.
+
+    Attributes:
+      name: of the curve, and of its cases: "growth-batch-4".
+      quantity: what differs, in words.
+      values: smallest first.
+      at: makes of a training step the measurement at a value.
+      power: of the value that the work should be in proportion to.
+    """
+
+    name: str
+    quantity: str
+    values: tuple[int, ...]
+    at: Callable[[Case, int], Case]
+    power: int = 1
+
+    def case_name(self, value: int) -> str:
+        """The name of the measurement at a value."""
+        return f"growth-{self.name}-{value}"
+
+    def case(self, value: int) -> Case:
+        """The measurement at a value."""
+        return self.at(Case(self.case_name(value), "step", f"{self.quantity}: {value}", repeats=9), value)
+
+
+def _with_boxes(case: Case, boxes: int) -> Case:
+    return replace(case, override=_train(f"max_number_of_boxes: {max(boxes, 100)}"), material=Material(boxes=boxes))
+
+
+def _with_classes(case: Case, classes: int) -> Case:
+    override = f"model {{ ssd {{ num_classes: {classes} }} }}"
+    return replace(case, override=override, material=Material(classes=classes))
+
+
+GROWTHS = (
+    Growth("batch", "images in a batch", (1, 2, 4, 8), lambda case, size: replace(case, batch_size=size)),
+    Growth(
+        "size",
+        "side of the input, pixels",
+        (320, 512, 640, 768, 896),
+        lambda case, side: replace(case, override=_of_size(side)),
+        power=2,
+    ),
+    Growth("boxes", "boxes in an image", (1, 10, 100, 500), _with_boxes),
+    Growth("classes", "classes", (1, 20, 90, 365), _with_classes),
+    Growth(
+        "images",
+        "images of a COCO evaluation",
+        (500, 1000, 2000, 5000),
+        lambda case, images: replace(case, kind="scoring", images=images, repeats=3),
+    ),
+)
 
 
 def _paired(name: str, title: str, plain: str) -> Case:
@@ -193,7 +202,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
         *(_activations(name, f"with {text}", text) for name, text in _RECOMPUTE.items()),
         Case("step-recompute", "step", "training step, everything computed again", _train(_RECOMPUTE["recompute"])),
     ),
-    "growth": tuple(_grown(growth, value) for growth in GROWTHS for value in growth.values),
+    "growth": tuple(growth.case(value) for growth in GROWTHS for value in growth.values),
 }
 """Measurements by the word that asks for them."""
 

@@ -57,8 +57,7 @@ def measure_stages(
     Raises:
       EfficientDetError: the files, or the label map, cannot be used.
     """
-    if not tf.config.list_physical_devices("GPU"):
-        distribution.make_deterministic()  # as a training on a CPU does
+    distribution.settle_computation()
     progress("taking a sample of the records")
     sample = folder / "sample.record"
     write_sample(_files(config), images, 0, sample)

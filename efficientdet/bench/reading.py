@@ -54,8 +54,7 @@ def measure_reading_boxes(work: Work, progress: Progress) -> Sample:
 
 def _measured(work: Work, assigner: Assigner | None, progress: Progress) -> Sample:
     """Seconds of an image."""
-    if not tf.config.list_physical_devices("GPU"):
-        distribution.make_deterministic()  # as a training on a CPU does
+    distribution.settle_computation()
     experiment = Experiment(work.config)
     progress("decoding alone")
     encoded = [

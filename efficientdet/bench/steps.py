@@ -57,8 +57,7 @@ def built_trainer(config: PipelineConfig, *, keeps_batch: bool = False) -> Train
       config: resolved, with a seed.
       keeps_batch: see `KeptBatch`.
     """
-    if not tf.config.list_physical_devices("GPU"):
-        distribution.make_deterministic()  # as a training on a CPU does
+    distribution.settle_computation()
     experiment = Experiment(config)
     data = experiment.build_train_input()
     given = KeptBatch(data) if keeps_batch else data

@@ -90,8 +90,8 @@ def train(experiment: Experiment, model_dir: Path, options: TrainingOptions) -> 
     with contextlib.ExitStack() as stack:
         stack.enter_context(loss_of_worker_told())
         signals = stack.enter_context(StopSignals())
-        if not options.tpu and not tf.config.get_visible_devices("GPU"):
-            distribution.make_deterministic()
+        if not options.tpu:
+            distribution.settle_computation()
         strategy = distribution.choose_strategy(options.tpu)
         if workers_of(strategy).is_chief:
             stack.enter_context(model_directory.locked(model_dir))

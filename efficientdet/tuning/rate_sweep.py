@@ -86,15 +86,12 @@ def sweep_rates(
     Raises:
       EfficientDetError: what is wrong with config, data or weights, as a training would say it.
     """
-    import tensorflow as tf
-
     from efficientdet.builders.trainer import require_divisible_batch
     from efficientdet.experiment import Experiment
     from efficientdet.training import distribution
 
     sweep = sweep_config(config, rates)
-    if not tf.config.list_physical_devices("GPU"):
-        distribution.make_deterministic()  # as a training on a CPU does
+    distribution.settle_computation()
     strategy = distribution.local_strategy()  # alone, whatever TF_CONFIG says
     require_divisible_batch(sweep, strategy.num_replicas_in_sync)
     experiment = Experiment(sweep)

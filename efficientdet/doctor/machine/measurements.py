@@ -158,8 +158,7 @@ def _endless(config: PipelineConfig) -> PipelineConfig:
 
 def _built(config: PipelineConfig, *, with_start_weights: bool) -> tuple[Experiment, Trainer, _SwitchedInput]:
     """What a training builds before its first step."""
-    if not tf.config.list_physical_devices("GPU"):
-        distribution.make_deterministic()  # as a training on a CPU does
+    distribution.settle_computation()
     strategy = distribution.local_strategy()
     require_divisible_batch(config, strategy.num_replicas_in_sync)
     experiment = Experiment(config)

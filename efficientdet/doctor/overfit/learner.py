@@ -53,8 +53,7 @@ class Learner:
     """
 
     def __init__(self, config: PipelineConfig, num_images: int) -> None:
-        if not tf.config.list_physical_devices("GPU"):
-            distribution.make_deterministic()
+        distribution.settle_computation()
         self._experiment = Experiment(config)
         self._data: InputPipeline = self._experiment.build_train_input()
         # One device: a few pictures need no more, and their number need not be divisible.
