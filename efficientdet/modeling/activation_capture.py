@@ -51,13 +51,27 @@ def observed(activation: Callable[[tf.Tensor], tf.Tensor], place: str) -> Callab
     """
     if activation is tf.identity:
         return activation
-    path = f"{scope}/{place}" if (scope := tf.get_current_name_scope()) else place
+    observe = observer(place)
 
     def activate(features: tf.Tensor) -> tf.Tensor:
         values = activation(features)
-        captured = _captured.get()
-        if captured is not None and not computes_again():
-            captured.append((path, values))
+        observe(values)
         return values
 
     return activate
+
+
+def observer(place: str) -> Callable[[tf.Tensor], None]:
+    """A function that shows activations to `capture_activations`.
+
+    Args:
+      place: what they are listed under, behind the name scope that this is called in.
+    """
+    path = f"{scope}/{place}" if (scope := tf.get_current_name_scope()) else place
+
+    def observe(values: tf.Tensor) -> None:
+        captured = _captured.get()
+        if captured is not None and not computes_again():
+            captured.append((path, values))
+
+    return observe

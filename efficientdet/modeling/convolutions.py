@@ -23,15 +23,20 @@ class Conv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, strides, **settings)
         self._is_product = kernels.chosen().pointwise and self.kernel_size == self.strides == (1, 1)
 
-    def convolve(self, x: tf.Tensor, kernel: tf.Tensor | tf.Variable) -> tf.Tensor:
+    def convolve(self, x: tf.Tensor, kernel: tf.Tensor | tf.Variable, gates: tf.Tensor | None = None) -> tf.Tensor:
         """What the layer makes of an input with another kernel, without the bias."""
-        return pointwise.convolve(x, kernel) if self._is_product else self.convolution_op(x, kernel)
+        if self._is_product:
+            return pointwise.convolve(x, kernel, gates)
+        return self.convolution_op(x if gates is None else wide_sums.scale(x, gates), kernel)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[B, H, W, in_channels] -> [B, h, w, filters]."""
-        if not self._is_product and (self.compute_dtype == "float32" or not self.use_bias):
-            return super().call(inputs)
-        return _biased(self, self.convolve(inputs, self.kernel))
+    def call(self, inputs: tf.Tensor, gates: tf.Tensor | None = None) -> tf.Tensor:
+        """[B, H, W, in_channels] -> [B, h, w, filters].
+
+        Args:
+          inputs: floating-point.
+          gates: what the channels of the inputs are multiplied with first, [B, 1, 1, in_channels]; None for nothing.
+        """
+        return _biased(self, self.convolve(inputs, self.kernel, gates))
 
 
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):

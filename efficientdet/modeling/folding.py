@@ -20,6 +20,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
+from efficientdet.ops import wide_sums
 
 _folded: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("folded_batch_norms", default=None)
 
@@ -50,24 +51,29 @@ def folded() -> Iterator[list[str]]:
 
 
 def normalized(
-    conv: keras.layers.Layer, norm: keras.layers.Layer | None, x: tf.Tensor, *, training: bool = False
+    conv: keras.layers.Layer,
+    norm: keras.layers.Layer | None,
+    x: tf.Tensor,
+    *,
+    gates: tf.Tensor | None = None,
+    training: bool = False,
 ) -> tf.Tensor:
-    """What `norm(conv(x), training=training)` is, or without a norm `conv(x)`.
+    """What `norm(conv(x * gates), training=training)` is, or without a norm `conv(x * gates)`.
 
     Args:
       conv: as `layers.conv2d`, `depthwise_conv2d` or `separable_conv2d` make it.
       norm: as `layers.normalization` makes it, or None.
       x: [B, H, W, in_channels].
+      gates: [B, 1, 1, in_channels], only of a convolution that `layers.conv2d` makes; None for ones.
       training: whether a batch norm uses the batch's statistics.
 
     Returns:
       [B, h, w, filters].
     """
-    if norm is None:
-        return conv(x)
-    if not _folds(norm, training):
-        return norm(conv(x), training=training)
-    return _convolve(conv, _fold(norm), x)
+    if norm is not None and _folds(norm, training):
+        return _convolve(conv, _fold(norm), x if gates is None else wide_sums.scale(x, gates))
+    y = conv(x) if gates is None else conv(x, gates)
+    return y if norm is None else norm(y, training=training)
 
 
 def normalized_each(

@@ -13,10 +13,10 @@ import tensorflow as tf
 import tf_keras as keras
 
 from efficientdet.modeling import layers
-from efficientdet.modeling.activation_capture import observed
+from efficientdet.modeling.activation_capture import observed, observer
 from efficientdet.modeling.folding import normalized
 from efficientdet.modeling.hyperparams import Activation, BackboneDecay, BatchNormSettings, KernelSettings
-from efficientdet.ops import wide_sums
+from efficientdet.ops.kernels import with_means
 
 _SQUEEZE_RATIO = 0.25  # of a block's input filters
 
@@ -56,7 +56,10 @@ class MBConvBlock(keras.layers.Layer):
         filters = spec.in_filters * spec.expand_ratio
         kernel = KernelSettings(fan_out_normal, decay.l2_weight)
         depthwise = kernel if decay.depthwise_kernels else kernel._replace(l2_weight=0.0)
-        self._activation = observed(activation, f"stack_{spec.stack}")
+        place = f"stack_{spec.stack}"
+        self._activation = observed(activation, place)
+        self._activation_with_means = with_means(activation)
+        self._observe = observer(place)
         self._has_residual = spec.has_residual
         self.expand: keras.layers.Layer | None = None
         self.squeeze_excite: keras.layers.Layer | None = None
@@ -90,17 +93,22 @@ class MBConvBlock(keras.layers.Layer):
         x = inputs
         if self.expand is not None:
             x = self._activation(normalized(self.expand, self.expand_norm, x, training=training))
-        x = self._activation(normalized(self.depthwise, self.depthwise_norm, x, training=training))
-        if self.squeeze_excite is not None:
-            x = self.squeeze_excite(x)
-        x = normalized(self.project, self.project_norm, x, training=training)
+        x = normalized(self.depthwise, self.depthwise_norm, x, training=training)
+        gates = None
+        if self.squeeze_excite is None:
+            x = self._activation(x)
+        else:
+            x, means = self._activation_with_means(x)
+            self._observe(x)
+            gates = self.squeeze_excite(means)
+        x = normalized(self.project, self.project_norm, x, gates=gates, training=training)
         if not self._has_residual:
             return x
         return inputs + (x if residual_scale is None else x * tf.cast(residual_scale, x.dtype))
 
 
 class SqueezeExcite(keras.layers.Layer):
-    """Weighs channels by a small network over their means (Hu et al. 2018, arXiv:1709.01507)."""
+    """Weights for channels, by a small network over their means (Hu et al. 2018, arXiv:1709.01507)."""
 
     def __init__(
         self, channels: int, squeezed: int, *, activation: Activation, decay: BackboneDecay, name: str
@@ -118,10 +126,9 @@ class SqueezeExcite(keras.layers.Layer):
             self.reduce = conv2d(channels, squeezed, 1, name="reduce")
             self.expand = conv2d(squeezed, channels, 1, name="expand")
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[B, H, W, channels] -> the same shape."""
-        means = wide_sums.mean(inputs, [1, 2])
-        return wide_sums.scale(inputs, tf.sigmoid(self.expand(self._activation(self.reduce(means)))))
+    def call(self, means: tf.Tensor) -> tf.Tensor:
+        """The means of channels over each picture -> what to multiply them with; [B, 1, 1, channels] both."""
+        return tf.sigmoid(self.expand(self._activation(self.reduce(means))))
 
 
 def fan_out_normal(seed: int) -> keras.initializers.Initializer:

@@ -3,10 +3,10 @@
 
 What they are, and what each of them takes off a training step of D0 at 512 and batch 2 (docs/performance.md):
 
-- `silu`: a gradient of four passes over memory instead of six.
+- `silu`: a gradient of one pass over memory instead of six, that of means over each picture with it.
 - `pointwise`: 1x1 convolutions as products of matrices.
 - `depthwise`: the gradient of filters wider than 3, in slices that oneDNN has a fast kernel for.
-- `losses.classification.FocalLoss`: value and gradient in one go, `focal`.
+- `losses.classification.FocalLoss`: value and gradient in one go and one pass over memory, `focal`.
 
 Layers look at `chosen` when they are constructed, and stay with it.
 """
@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from efficientdet.ops.kernels.silu import silu
+from efficientdet.ops import wide_sums
+from efficientdet.ops.kernels.silu import silu, silu_and_means
 
 
 class Kernels(NamedTuple):
@@ -56,3 +57,24 @@ def chosen() -> Kernels:
 def chosen_activation(activation: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
     """The fast form of an activation function where there is one and it is chosen, else the function itself."""
     return silu if activation is tf.nn.silu and chosen().silu else activation
+
+
+def with_means(
+    activation: Callable[[tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """An activation function that returns the means of its results over each picture, too.
+
+    Args:
+      activation: elementwise, as `chosen_activation` returned it.
+
+    Returns:
+      A function [B, H, W, channels] -> the same shape, [B, 1, 1, channels].
+    """
+    if activation is silu:
+        return silu_and_means
+
+    def activate(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        values = activation(x)
+        return values, wide_sums.mean(values, [1, 2])
+
+    return activate

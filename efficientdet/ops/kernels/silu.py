@@ -1,5 +1,5 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
-"""The silu (swish), x * sigmoid(x), with a gradient that goes over memory four times."""
+"""The silu (swish), x * sigmoid(x), with a gradient that goes over memory once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from efficientdet.ops import wide_sums
+from efficientdet.ops.kernels.fusing import fused
+
+_Gradient = Callable[[tf.Tensor], tf.Tensor]
+_GradientOfBoth = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
 
 @tf.custom_gradient
-def silu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+def silu(x: tf.Tensor) -> tuple[tf.Tensor, _Gradient]:
     """What `tf.nn.silu` is; only a first derivative exists.
-
-    With s = sigmoid(x) and y = x s, the derivative is s (1 + x (1 - s)) = s (1 + x - y): the output, which whatever
-    comes next keeps anyway, spares the product with 1 - s. The derivative of softplus is s, so that one kernel computes
-    s and multiplies at once.
 
     Args:
       x: floating-point, of any shape.
@@ -22,13 +24,44 @@ def silu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     Returns:
       The same type and shape.
     """
+    return _silu(x), lambda upstream: _gradient(x, upstream)
+
+
+@tf.custom_gradient
+def silu_and_means(x: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], _GradientOfBoth]:
+    """`silu`, and the means of its results over each picture; one gradient of both, and only a first one.
+
+    Args:
+      x: floating-point [B, H, W, channels].
+
+    Returns:
+      [B, H, W, channels] and [B, 1, 1, channels] of the same type.
+    """
+    y = _silu(x)
+
+    def gradient(of_values: tf.Tensor, of_means: tf.Tensor) -> tf.Tensor:
+        height, width = (tf.cast(size, tf.float32) for size in tf.unstack(tf.shape(x)[1:3]))
+        return _gradient_of_both(x, of_values, tf.cast(of_means, tf.float32) / (height * width))
+
+    return (y, wide_sums.mean(y, [1, 2])), gradient
+
+
+def _silu(x: tf.Tensor) -> tf.Tensor:
     # `tf.nn.silu` takes the sigmoid of 1 * x, behind which TensorFlow's first look at a graph finds no silu to fuse.
-    y = x * tf.sigmoid(x)
+    return x * tf.sigmoid(x)
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        with tf.control_dependencies([upstream]):  # not sooner than it is needed: until then the memory is free
-            # x - y first: it is exact where x is large, and short types have no digits to lose.
-            inner = 1.0 + (x - y)
-        return tf.raw_ops.SoftplusGrad(gradients=upstream, features=x) * inner
 
-    return y, gradient
+@fused
+def _gradient(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    return upstream * _slope(x)
+
+
+@fused
+def _gradient_of_both(x: tf.Tensor, upstream: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """As `_gradient`, with what each value has in its mean, float32 [B, 1, 1, channels], added upstream."""
+    return tf.cast(tf.cast(upstream, tf.float32) + share, x.dtype) * _slope(x)
+
+
+def _slope(x: tf.Tensor) -> tf.Tensor:
+    s = tf.sigmoid(x)
+    return s * (1.0 + x * (1.0 - s))

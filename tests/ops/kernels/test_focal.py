@@ -77,3 +77,14 @@ def test_a_miner_sees_the_same_losses() -> None:
     batch = _random(2, 2.0)
     fast, plain = (FocalLoss(0.25, 1.5, closed_form=form).per_anchor(*batch) for form in (True, False))
     np.testing.assert_array_equal(fast, plain)
+
+
+def test_rare_classes_keep_their_digits() -> None:
+    # From -17 on, 1 + exp(x) rounds to 1; the loss of a negative is p^1.5 e = exp(2.5 x) there, its slope 2.5 of it.
+    logits = tf.constant([[[-12.0, -16.0, -20.0, -24.0]]])
+    value, gradient = _value_and_gradient(
+        FocalLoss(alpha=None, gamma=1.5, closed_form=True), logits, tf.constant([[-1]]), tf.ones([1, 1])
+    )
+    exact = np.logaddexp(0, np.float64(logits[0, 0])) * (1 / (1 + np.exp(-np.float64(logits[0, 0])))) ** 1.5
+    assert float(value) == pytest.approx(3 * exact.sum(), rel=1e-6)
+    np.testing.assert_allclose(gradient[0, 0], 3 * 2.5 * exact, rtol=2e-5)

@@ -39,6 +39,34 @@ def test_is_the_convolution(dtype: str, tolerance: float, size: tuple[int, int],
         np.testing.assert_allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), tolerance, 4 * tolerance)
 
 
+def test_gates_multiply_channels_of_each_picture() -> None:
+    x = tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [2, 1, 1, 2])
+    kernel = tf.reshape(tf.constant([1.0, 0.0, 5.0, 10.0, 1.0, 0.0]), [1, 1, 2, 3])
+    gates = tf.reshape(tf.constant([1.0, 0.5, 2.0, 0.0]), [2, 1, 1, 2])
+    np.testing.assert_array_equal(pointwise.convolve(x, kernel, gates), [[[[11, 1, 5]]], [[[6, 0, 30]]]])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.06)])
+def test_gates_are_a_product_before_the_convolution(dtype: str, tolerance: float, size: tuple[int, int]) -> None:
+    x = tf.cast(tf.random.stateless_normal([3, *size, 6], [1, 2]), dtype)
+    kernel = tf.cast(tf.random.stateless_normal([1, 1, 6, 4], [3, 4]), dtype)
+    upstream = tf.cast(tf.random.stateless_normal([3, *size, 4], [5, 6]), dtype)
+    gates = tf.cast(tf.random.stateless_uniform([3, 1, 1, 6], [7, 8]), dtype)
+
+    def results(convolve: Callable[..., tf.Tensor]) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel, gates])
+            y = convolve(x, kernel, gates)
+        return [y, *tape.gradient(y, [x, kernel, gates], upstream)]
+
+    expected = results(lambda x, kernel, gates: tf.nn.conv2d(x * gates, kernel, 1, "SAME"))
+    for one, other in zip(results(pointwise.convolve), expected, strict=True):
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        np.testing.assert_allclose(tf.cast(one, tf.float32), tf.cast(other, tf.float32), tolerance, 4 * tolerance)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_sums_over_many_pixels_in_short_types(dtype: str) -> None:
     # The kernel's gradient adds 65,536 numbers of one sign: in the short type itself, little of that would be right.
@@ -53,11 +81,12 @@ def test_sums_over_many_pixels_in_short_types(dtype: str) -> None:
     np.testing.assert_allclose(tf.cast(gradient, tf.float32), expected, rtol=0.005)
 
 
-def test_no_pictures() -> None:
+@pytest.mark.parametrize("gates", [None, tf.zeros([0, 1, 1, 6])])
+def test_no_pictures(gates: tf.Tensor | None) -> None:
     x, kernel = tf.zeros([0, 2, 3, 6]), tf.ones([1, 1, 6, 4])
     with tf.GradientTape() as tape:
         tape.watch([x, kernel])
-        y = pointwise.convolve(x, kernel)
+        y = pointwise.convolve(x, kernel, gates)
     gradients = tape.gradient(y, [x, kernel])
     assert (y.shape, gradients[0].shape) == ([0, 2, 3, 4], x.shape)
     np.testing.assert_array_equal(gradients[1], tf.zeros([1, 1, 6, 4]))

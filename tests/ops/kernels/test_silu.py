@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from efficientdet.ops.kernels.silu import silu
+from efficientdet.ops.kernels.silu import silu, silu_and_means
 
 
 def test_literals() -> None:
@@ -44,3 +44,41 @@ def test_no_values() -> None:
         tape.watch(x)
         y = silu(x)
     assert tape.gradient(y, x).shape == [2, 0]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (1, 1, 1, 1), (0, 2, 2, 3)])
+def test_gradient_through_the_means_is_tensorflows(shape: tuple[int, ...]) -> None:
+    x = tf.random.stateless_normal(shape, [1, 2]) * 4
+    weights = tf.random.stateless_normal(shape, [3, 4])
+    gates = tf.random.stateless_normal((shape[0], 1, 1, shape[3]), [5, 6])
+
+    def plain(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        y = tf.nn.silu(x)
+        return y, tf.reduce_mean(y, [1, 2], keepdims=True)
+
+    results = []
+    for function in (silu_and_means, plain):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y, means = function(x)
+            total = tf.reduce_sum(y * weights) + tf.reduce_sum(means * gates)
+        results.append((y, means, tape.gradient(total, x)))
+    for ours, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=3e-6, atol=1e-6)
+
+
+def test_gradient_of_means_alone() -> None:
+    # Slopes are 1/2 at 0, and each of four values has a quarter in the mean.
+    x = tf.zeros([1, 2, 2, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        _, means = silu_and_means(x)
+    np.testing.assert_array_equal(tape.gradient(means, x, tf.constant([[[[8.0]]]])), tf.ones_like(x))
+
+
+def test_means_of_short_types_are_added_up_in_float32() -> None:
+    # In float16 the sum, 70,000, were infinite; sigmoid(10) rounds to 1.
+    x = tf.fill([1, 100, 70, 1], tf.constant(10.0, tf.float16))
+    _, means = silu_and_means(x)
+    assert means.dtype == tf.float16
+    np.testing.assert_array_equal(means, [[[[10]]]])
