@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import tensorflow as tf
 
@@ -29,3 +32,11 @@ def test_inside_a_function_that_knows_no_shapes() -> None:
     outer = tf.function(lambda x: function(x, 2.0 * x, 1.0), input_signature=[tf.TensorSpec(None, tf.float32)])
     assert outer(tf.constant([3.0])).numpy().tolist() == [18.0]
     assert outer(tf.constant([[1.0, 2.0]])).numpy().tolist() == [[2.0, 8.0]]
+
+
+def test_xla_says_nothing() -> None:
+    words = "from efficientdet.ops.kernels.silu import _gradient; x = 1.0; print(float(_gradient(x, x)))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(0.927670)  # sigmoid(1) (1 + 1 - sigmoid(1))
+    assert "XLA" not in done.stderr
+    assert "absl" not in done.stderr
