@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from efficientdet.builders.evaluation import metrics_files
+from efficientdet.builders.kernels import kernels_in_words
 from efficientdet.config import PipelineConfig
 from efficientdet.evaluation.metrics_file import results
 from efficientdet.run_record import collect
@@ -30,7 +31,10 @@ def build_recorder(
       last_step: at which training ends.
     """
     hardware = collect.hardware(
-        replicas=strategy.num_replicas_in_sync, workers=workers_of(strategy).count, devices=devices_in_words()
+        replicas=strategy.num_replicas_in_sync,
+        workers=workers_of(strategy).count,
+        devices=devices_in_words(),
+        kernels=kernels_in_words(config.proto.train_config),
     )
     report = model_dir / REPORT_NAME
     has_start_weights = bool(config.proto.train_config.fine_tune_checkpoint) and report.is_file()

@@ -34,13 +34,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def hardware(*, replicas: int, workers: int, devices: str) -> dict[str, str]:
+def hardware(*, replicas: int, workers: int, devices: str, kernels: str) -> dict[str, str]:
     """What a run computes on.
 
     Args:
       replicas: of all workers together.
       workers: processes.
       devices: of one of them, for people.
+      kernels: that AUTO chose for them, for people.
     """
     return {
         "system": platform.platform(),
@@ -49,6 +50,7 @@ def hardware(*, replicas: int, workers: int, devices: str) -> dict[str, str]:
         "devices": devices,
         "replicas": str(replicas),
         "workers": str(workers),
+        "kernels": kernels,
     }
 
 
