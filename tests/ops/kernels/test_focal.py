@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from efficientdet.losses import FocalLoss
+from efficientdet.ops.kernels import focal
 
 
 def _random(seed: int, scale: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -88,3 +89,18 @@ def test_rare_classes_keep_their_digits() -> None:
     exact = np.logaddexp(0, np.float64(logits[0, 0])) * (1 / (1 + np.exp(-np.float64(logits[0, 0])))) ** 1.5
     assert float(value) == pytest.approx(3 * exact.sum(), rel=1e-6)
     np.testing.assert_allclose(gradient[0, 0], 3 * 2.5 * exact, rtol=2e-5)
+
+
+def test_nothing_whose_number_changes_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    # XLA compiles for each shape: of positives, that were once in every step.
+    compiled = []
+    for name in ("_fused_value", "_weighted_slope"):
+        original = getattr(focal, name)
+        monkeypatch.setattr(
+            focal, name, lambda x, *rest, call=original: compiled.append(tuple(x.shape)) or call(x, *rest)
+        )
+    for positives in (0, 3, 17):
+        logits, _, weights = _random(0, 1.0)
+        rows = tf.constant([[1] * positives + [-1] * (50 - positives)] * 2)
+        _value_and_gradient(FocalLoss(0.25, 1.5, closed_form=True), logits, rows, weights)
+    assert compiled == [(2, 50, 7)] * 6
