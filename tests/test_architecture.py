@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parents[1] / "efficientdet"
 # Lowest first. Rooms on one floor are neighbours. The floors of the config stand beside the tensors' floors: only
 # `builders` and what is above read messages, plus the readers of label maps and records.
 _FLOORS = [
-    {"types", "errors", "field_paths", "atomic_write", "child_environment", "process_memory", "start_up"},
+    {"types", "errors", "field_paths", "atomic_write", "child_process", "process_memory", "start_up"},
     {"protos", "ops"},
     {"text_positions", "lineage", "verdicts"},
     {"overrides", "field_verdicts", "config_differences"},

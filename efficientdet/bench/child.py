@@ -9,19 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from efficientdet.bench.cases import Case, Material
 from efficientdet.bench.figures import Sample
-from efficientdet.child_environment import child_environment
+from efficientdet.child_process import child, last_lines
 from efficientdet.errors import EfficientDetError
 
 _WORKER = "efficientdet.bench.worker"
-_LINES_OF_LOG = 15
 
 
 class MeasurementError(EfficientDetError):
@@ -75,28 +72,15 @@ def measured(
     folder = Path(job.folder)
     job_file, result_file, log_file = folder / "job.json", folder / "sample.json", folder / "log.txt"
     job_file.write_text(job.as_text(), encoding="utf-8")
-    result_file.unlink(missing_ok=True)
-    with open(log_file, "w", encoding="utf-8") as log:
-        child = subprocess.Popen(
-            [sys.executable, *program, str(job_file), str(result_file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=child_environment() | {"EFFICIENTDET_LOG_LEVEL": "ERROR"},
-        )
-        try:
-            for line in child.stdout or ():
-                on_progress(line.strip())
-            code = child.wait()
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
+    for file in (result_file, log_file):
+        file.unlink(missing_ok=True)
+    words = [*program, str(job_file), str(result_file)]
+    with child(words, log_file, more={"EFFICIENTDET_LOG_LEVEL": "ERROR"}) as process:
+        for line in process.stdout or ():
+            on_progress(line.strip())
+        code = process.wait()
     if code or not result_file.exists():
-        end = log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_LOG:]
+        end = last_lines(log_file)
         raise MeasurementError("\n".join([f"the measurement {job.case.name!r} {_ending(code)}:", *end]))
     return Sample.from_record(json.loads(result_file.read_text(encoding="utf-8")))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from efficientdet.child_environment import child_environment
+from efficientdet.child_process import child_environment
 from efficientdet.errors import UsageError
 from efficientdet.training.clusters import TF_CONFIG, Cluster, tf_config
 

@@ -6,13 +6,12 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from efficientdet.child_environment import child_environment
+from efficientdet.child_process import child, last_lines
 from efficientdet.config import write_config
 from efficientdet.tuning.trial import EVALUATION, TRAINING_SAMPLE, Trial
 
@@ -21,7 +20,6 @@ Status = Literal["done", "diverged", "failed"]
 _TRAINING = ("efficientdet.cli.main", "train")
 _POLL_SECONDS = 0.5
 _LEAVE_SECONDS = 30.0  # for a run that is interrupted to save, so that the next start goes on from there
-_TAIL_BYTES = 4096
 _DIVERGED = "not finite"  # what a training says of its loss, or its gradients, when they are
 _STEP = "step "  # how a line of its progress begins
 _LOG = "log.txt"
@@ -61,18 +59,8 @@ def run_trial(trial: Trial, folder: Path, on_progress: Callable[[str], None] = l
     write_config(trial.config, config)
     started = time.monotonic()
     words = [f"--pipeline_config_path={config}", f"--model_dir={folder / 'model'}", "--norecord_summaries"]
-    with open(log, "a", encoding="utf-8") as written:
-        child = subprocess.Popen(
-            [sys.executable, "-m", *_TRAINING, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-            env=child_environment(),
-        )
-        try:
-            code = _followed(child, log, on_progress)
-        finally:
-            _ended(child)
+    with child(["-m", *_TRAINING, *words], log, listens=False, seconds_to_leave=_LEAVE_SECONDS) as process:
+        code = _followed(process, log, on_progress)
     seconds = time.monotonic() - started
     if code:
         reason = _reason(log, code)
@@ -83,35 +71,18 @@ def run_trial(trial: Trial, folder: Path, on_progress: Callable[[str], None] = l
     return Outcome("done", "", scores, training_scores, seconds)
 
 
-def _followed(child: subprocess.Popen[bytes], log: Path, on_progress: Callable[[str], None]) -> int:
+def _followed(process: subprocess.Popen[str], log: Path, on_progress: Callable[[str], None]) -> int:
     while True:
         try:
-            return child.wait(timeout=_POLL_SECONDS)
+            return process.wait(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            last = (_tail(log) or [""])[-1].strip()
+            last = (last_lines(log) or [""])[-1].strip()
             on_progress(last if last.startswith(_STEP) else "")
-
-
-def _ended(child: subprocess.Popen[bytes]) -> None:
-    """Ends a child that still runs because its parent was interrupted: kindly first, so that it saves."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(timeout=_LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _tail(log: Path) -> list[str]:
-    with open(log, "rb") as file:
-        file.seek(max(log.stat().st_size - _TAIL_BYTES, 0))
-        return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
 
 
 def _reason(log: Path, code: int) -> str:
     """Why a training failed: what it said, else the end of its traceback, else its exit code."""
-    lines = _tail(log)
+    lines = last_lines(log)
     said = [line for line in lines if line.startswith("error: ")]
     return said[-1].removeprefix("error: ") if said else (lines or [f"exit code {code}"])[-1]
 

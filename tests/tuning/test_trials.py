@@ -122,9 +122,9 @@ def test_what_went_wrong_is_told(tmp_path: Path, rate: str, status: str, reason:
 
 @pytest.mark.usefixtures("_fake")
 def test_an_interrupt_ends_the_run_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    children: list[subprocess.Popen[bytes]] = []
+    children: list[subprocess.Popen[str]] = []
 
-    def interrupted(child: subprocess.Popen[bytes], *_: object) -> int:
+    def interrupted(child: subprocess.Popen[str], *_: object) -> int:
         children.append(child)
         time.sleep(0.1)
         raise KeyboardInterrupt

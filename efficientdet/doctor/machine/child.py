@@ -11,7 +11,6 @@ import json
 import logging
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from efficientdet import errors
-from efficientdet.child_environment import child_environment
+from efficientdet.child_process import child, last_lines
 from efficientdet.config import PipelineConfig
 from efficientdet.doctor.machine.memory import free_memory_of_host
 from efficientdet.protos.pipeline_pb2 import TrainEvalPipelineConfig
@@ -35,7 +34,6 @@ _WORKER = "efficientdet.doctor.machine.worker"
 _POLL_SECONDS = 0.25
 # Below this much free memory a child is ended before the system ends something else for it.
 _LEAST_FREE = 200 << 20
-_LINES_OF_LOG = 15
 _KILLED = (-9, 137)  # how a system takes memory back
 _CRASHED = (-6, 134, -11, 139)  # how C++ ends without any: it gives up, or uses what it was not given
 
@@ -91,26 +89,13 @@ def run_job(job: Job, on_progress: OnProgress = lambda detail, seconds: None) ->
     """
     job_file, log_file = Path(job.folder) / "job.json", Path(job.folder) / "log.txt"
     job_file.write_text(job.as_text(), encoding="utf-8")
-    with open(log_file, "w", encoding="utf-8") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", _WORKER, str(job_file), str(time.time())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=child_environment(),
-        )
-        try:
-            outcome = _listen(child, on_progress)
-        finally:
-            if child.poll() is None:
-                child.kill()
-            code = child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
-    if outcome is not None:
-        return outcome
-    end = log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LINES_OF_LOG:]
+    log_file.unlink(missing_ok=True)
+    with child(["-m", _WORKER, str(job_file), str(time.time())], log_file) as process:
+        outcome = _listen(process, on_progress)
+        if outcome is not None:
+            return outcome
+        code = process.wait()
+    end = last_lines(log_file)
     # A measurement of memory does what the run has done before it, but for the size of its batch.
     ran_out = job.task == "memory" or "bad_alloc" in "\n".join(end)
     if code in _KILLED or (code in _CRASHED and ran_out):
@@ -118,10 +103,10 @@ def run_job(job: Job, on_progress: OnProgress = lambda detail, seconds: None) ->
     raise RuntimeError("\n".join([f"a measurement ended with exit code {code}:", *end]))
 
 
-def _listen(child: subprocess.Popen[str], on_progress: OnProgress) -> dict[str, Any] | None:
+def _listen(process: subprocess.Popen[str], on_progress: OnProgress) -> dict[str, Any] | None:
     """Follows what a child says, and ends it before it takes the last memory; None where it ended without a word."""
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_forward, args=(child.stdout, lines), daemon=True).start()
+    threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
     while True:
         try:
             line = lines.get(timeout=_POLL_SECONDS)
