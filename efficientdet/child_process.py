@@ -13,7 +13,7 @@ from pathlib import Path
 import efficientdet
 
 _TF_CONFIG = "TF_CONFIG"
-_TAIL_BYTES = 4096
+_TAIL_BYTES = 1 << 16
 
 
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -50,6 +50,9 @@ def child(
 
     Yields:
       The process.
+
+    Raises:
+      OSError: the log cannot be written, or no process be started.
     """
     with open(log, "a", encoding="utf-8") as written:
         process = subprocess.Popen(
@@ -62,12 +65,14 @@ def child(
             env=child_environment() | dict(more or {}),
         )
     try:
-        yield process
-    finally:
-        if process.poll() is None and seconds_to_leave:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=seconds_to_leave)
+        try:
+            yield process
+        finally:
+            if process.poll() is None and seconds_to_leave:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=seconds_to_leave)
+    finally:  # of an interrupt while it leaves, too
         if process.poll() is None:
             process.kill()
             process.wait()
@@ -75,8 +80,16 @@ def child(
             process.stdout.close()
 
 
-def last_lines(log: Path, count: int = 15) -> list[str]:
-    """The last lines of a log that are not blank; of its last 4,096 bytes."""
+def last_lines(log: Path, count: int | None = 15) -> list[str]:
+    """The last lines of a log that are not blank.
+
+    Args:
+      log: exists.
+      count: of lines at most; None: as many as there are in its last 64 KiB.
+    """
+    size = log.stat().st_size
     with open(log, "rb") as file:
-        file.seek(max(log.stat().st_size - _TAIL_BYTES, 0))
-        return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()][-count:]
+        file.seek(max(size - _TAIL_BYTES, 0))
+        lines = file.read().decode(errors="replace").splitlines()
+    whole = lines[size > _TAIL_BYTES :] or lines  # the first may begin anywhere
+    return [line for line in whole if line.strip()][-(count or 0) :]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,31 @@ def test_no_child_outlives_its_parent(seconds: float, saved: bool, tmp_path: Pat
         assert process.stdout.readline() == "ready\n"
     assert process.returncode is not None
     assert file.exists() == saved
+
+
+def test_an_interrupt_while_a_child_leaves_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    )
+    wait = subprocess.Popen.wait
+
+    def interrupted(process: subprocess.Popen[str], timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise KeyboardInterrupt
+        return wait(process)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    context = child(["-c", code], tmp_path / "log.txt", seconds_to_leave=20.0)
+    process = context.__enter__()
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    with pytest.raises(KeyboardInterrupt):
+        context.__exit__(None, None, None)
+    assert process.returncode is not None
+
+
+def test_last_lines_of_a_long_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("first " + "x" * 70000 + "\n" + "\n".join(map(str, range(100))) + "\n \n")
+    assert last_lines(log, 2) == ["98", "99"]
+    assert last_lines(log, None) == [str(number) for number in range(100)]  # nothing of the line that is cut

@@ -85,8 +85,8 @@ class FocalLoss(_EachSlotAlone):
       gamma: exponent that fades out what is easy.
       label_smoothing: s makes the targets of the cross entropy s / 2 and 1 - s / 2 (google/automl); alpha_t and p_t are
         those of the true class all the same.
-      closed_form: computes the gradient together with the sum over all anchors, by its formula: the same numbers but
-        for rounding, in fewer passes over the logits. Only a first derivative exists then.
+      closed_form: computes the sum over all anchors and, by its formula, the gradient in one pass over the logits each:
+        the same numbers but for rounding. Only a first derivative exists then.
     """
 
     alpha: float | None

@@ -66,6 +66,9 @@ def observer(place: str) -> Callable[[tf.Tensor], None]:
 
     Args:
       place: what they are listed under, behind the name scope that this is called in.
+
+    Returns:
+      A function of [B, h, w, channels].
     """
     path = f"{scope}/{place}" if (scope := tf.get_current_name_scope()) else place
 

@@ -1,7 +1,7 @@
 # Copyright 2026 The efficientdet authors. Licensed under the Apache License, Version 2.0.
 """Keras's convolutions over the kernels that were chosen, with biases whose gradients are right in short types too.
 
-In float32, and with the plain kernels, they are Keras's own.
+With the plain kernels and in float32 they compute what Keras's own do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Conv2D(keras.layers.Conv2D):
         self._is_product = kernels.chosen().pointwise and self.kernel_size == self.strides == (1, 1)
 
     def convolve(self, x: tf.Tensor, kernel: tf.Tensor | tf.Variable, gates: tf.Tensor | None = None) -> tf.Tensor:
-        """What the layer makes of an input with another kernel, without the bias."""
+        """What the layer makes of an input with another kernel, without the bias; `gates` as in `call`."""
         if self._is_product:
             return pointwise.convolve(x, kernel, gates)
         return self.convolution_op(x if gates is None else wide_sums.scale(x, gates), kernel)

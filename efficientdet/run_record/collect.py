@@ -41,7 +41,7 @@ def hardware(*, replicas: int, workers: int, devices: str, kernels: str) -> dict
       replicas: of all workers together.
       workers: processes.
       devices: of one of them, for people.
-      kernels: that AUTO chose for them, for people.
+      kernels: which of them are fast, for people.
     """
     return {
         "system": platform.platform(),
@@ -50,7 +50,7 @@ def hardware(*, replicas: int, workers: int, devices: str, kernels: str) -> dict
         "devices": devices,
         "replicas": str(replicas),
         "workers": str(workers),
-        "kernels": kernels,
+        "computes with": kernels,
     }
 
 

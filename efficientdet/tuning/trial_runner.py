@@ -82,7 +82,7 @@ def _followed(process: subprocess.Popen[str], log: Path, on_progress: Callable[[
 
 def _reason(log: Path, code: int) -> str:
     """Why a training failed: what it said, else the end of its traceback, else its exit code."""
-    lines = last_lines(log)
+    lines = last_lines(log, None)
     said = [line for line in lines if line.startswith("error: ")]
     return said[-1].removeprefix("error: ") if said else (lines or [f"exit code {code}"])[-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from efficientdet.modeling.bifpn import BiFPN
 from efficientdet.modeling.convolutional_heads import ConvolutionalHeads, ConvolutionalHeadSettings
 from efficientdet.modeling.detection_model import DetectionModel
 from efficientdet.modeling.efficientnet import EfficientNet
-from efficientdet.modeling.hyperparams import ConvHyperparams
+from efficientdet.modeling.hyperparams import BackboneDecay, BatchNormSettings, ConvHyperparams
+from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock
 from efficientdet.modeling.recomputation import recomputed
 from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
+from efficientdet.ops.kernels import silu
 
 
 def test_what_activations_return_is_captured() -> None:
@@ -38,6 +41,18 @@ def test_what_activations_return_is_captured() -> None:
     ]
     assert [tensor.numpy().tolist() for _, tensor in inner] == [[0, 14]]
     assert observed(tf.identity, "place") is tf.identity
+
+
+@pytest.mark.parametrize("activation", [tf.nn.silu, silu])
+def test_activations_before_squeeze_and_excite_are_captured(activation: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    spec = BlockSpec(2, 0, in_filters=4, filters=4, expand_ratio=2, kernel_size=3, strides=1)
+    norm = BatchNormSettings(0.9, 1e-3)
+    block = MBConvBlock(
+        spec, squeeze_excite=True, activation=activation, decay=BackboneDecay(), batch_norm=norm, name="block"
+    )
+    with capture_activations() as captured:
+        block(tf.ones([1, 6, 6, 4]))
+    assert [(place, tuple(values.shape)) for place, values in captured] == [("stack_2", (1, 6, 6, 8))] * 2
 
 
 def test_an_activation_that_is_computed_again_is_captured_once() -> None:

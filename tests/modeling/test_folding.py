@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from efficientdet.modeling.hyperparams import (
 )
 from efficientdet.modeling.mbconv import BlockSpec, MBConvBlock
 from efficientdet.modeling.weight_shared_heads import WeightSharedHeads, WeightSharedHeadSettings
+from efficientdet.ops.kernels import FAST, PLAIN, Kernels, choosing
 
 _NORM = BatchNormSettings()
 _HYPERPARAMS = ConvHyperparams(norm=_NORM)
@@ -122,6 +124,21 @@ def test_frozen_batch_norms_are_folded_whatever_the_weights_become() -> None:
     _disturb(conv)
     _disturb(norm)
     np.testing.assert_allclose(function(x), before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernels", [PLAIN, FAST])
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_gates_come_before_the_convolution(is_folded: bool, kernels: Kernels) -> None:
+    with choosing(kernels):
+        conv = layers.conv2d(4, 2, 1, kernel=_KERNEL, use_bias=True, name="conv")
+    norm = layers.normalization(2, settings=_NORM, name="norm")
+    _disturb(conv)
+    _disturb(norm)
+    x, gates = _maps(4)[0], tf.constant([0.0, 0.5, 1.0, 2.0], shape=[1, 1, 1, 4])
+    expected = norm(conv(x * gates), training=False)
+    with folded() if is_folded else contextlib.nullcontext():
+        np.testing.assert_allclose(normalized(conv, norm, x, gates=gates), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(normalized(conv, None, x, gates=gates), conv(x * gates), rtol=1e-5, atol=1e-5)
 
 
 def _maps(channels: int) -> list[tf.Tensor]:

@@ -7,6 +7,7 @@ A job goes to the child as a JSON file, and comes back as lines of JSON on its s
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import queue
@@ -32,6 +33,7 @@ _logger = logging.getLogger(__name__)
 
 _WORKER = "efficientdet.doctor.machine.worker"
 _POLL_SECONDS = 0.25
+_END_SECONDS = 20.0
 # Below this much free memory a child is ended before the system ends something else for it.
 _LEAST_FREE = 200 << 20
 _KILLED = (-9, 137)  # how a system takes memory back
@@ -94,7 +96,9 @@ def run_job(job: Job, on_progress: OnProgress = lambda detail, seconds: None) ->
         outcome = _listen(process, on_progress)
         if outcome is not None:
             return outcome
-        code = process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it says nothing any more: it ends, or is ended here
+            process.wait(timeout=_END_SECONDS)
+    code = process.returncode
     end = last_lines(log_file)
     # A measurement of memory does what the run has done before it, but for the size of its batch.
     ran_out = job.task == "memory" or "bad_alloc" in "\n".join(end)

@@ -6,7 +6,7 @@ What they are, and what each of them takes off a training step of D0 at 512 and 
 - `silu`: a gradient of one pass over memory instead of six, that of means over each picture with it.
 - `pointwise`: 1x1 convolutions as products of matrices, with the gates of squeeze-and-excite in them.
 - `depthwise`: the gradient of filters wider than 3, in slices that oneDNN has a fast kernel for.
-- `losses.classification.FocalLoss`: value and gradient in one go and one pass over memory, `focal`.
+- `losses.classification.FocalLoss`: value and gradient by formula, each in one pass over memory, `focal`.
 
 Layers look at `chosen` when they are constructed, and stay with it.
 """

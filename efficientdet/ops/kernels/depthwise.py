@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from efficientdet.ops.kernels.fusing import later
+
 _COLUMNS = 3  # oneDNN's fast kernel for the gradient of filters takes them no wider
 
 
@@ -49,8 +51,7 @@ def _filter_gradient(x: tf.Tensor, kernel_shape: tf.TensorShape, upstream: tf.Te
     rows, columns = ((-(-size // stride) - 1) * stride for size in x.shape[1:3])
     reached = (rows + height, columns + width)
     paddings = [_same_padding(size, end) for size, end in zip(x.shape[1:3], reached, strict=True)]
-    with tf.control_dependencies([upstream]):  # not sooner than it is needed: until then the memory is free
-        padded = tf.pad(x, [[0, 0], *paddings, [0, 0]])
+    padded = tf.pad(later(x, upstream), [[0, 0], *paddings, [0, 0]])
     parts = []
     for first in range(0, width, _COLUMNS):
         taken = min(_COLUMNS, width - first)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from efficientdet.ops.kernels.fusing import fused
+from efficientdet.ops.kernels.fusing import fused, later
 
 
 class _Form(NamedTuple):
@@ -68,7 +68,7 @@ def focal_sum(
         total += tf.reduce_sum(corrections * weights_there)
 
         def gradient(upstream: tf.Tensor) -> tf.Tensor:
-            dense = _weighted_slope(logits, (upstream * of_negative) * weights, form)
+            dense = _weighted_slope(later(logits, upstream), (upstream * of_negative) * weights, form)
             corrections = -of_positive * _slope(-chosen, form) - of_negative * _slope(chosen, form)
             return tf.tensor_scatter_nd_add(dense, positives, corrections * (weights_there * upstream))
 

@@ -11,12 +11,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import tensorflow as tf
 
 _FunctionT = TypeVar("_FunctionT", bound=Callable[..., tf.Tensor])
+
+_NOTICE = (b"Compiled cluster using XLA!", b"All log messages before absl::InitializeLog()")
+_compiling = threading.Lock()
 
 
 def fused(function: _FunctionT) -> _FunctionT:
@@ -27,7 +32,8 @@ def fused(function: _FunctionT) -> _FunctionT:
         The tensors' shapes should stay the same from step to step.
 
     Returns:
-      A function of the same numbers up to rounding; the function itself where TensorFlow was built without XLA.
+      A function of the same numbers up to rounding, of positional arguments; the function itself where TensorFlow was
+      built without XLA.
     """
     if not tf.test.is_built_with_xla():
         return function
@@ -41,26 +47,56 @@ def fused(function: _FunctionT) -> _FunctionT:
     return compute  # type: ignore[return-value]
 
 
-@functools.cache
+def later(x: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """A tensor that a gradient kept, not to be computed with before the gradient comes: until then memory is free.
+
+    What XLA compiles waits for all its inputs anyway; what it does not would run in the forward pass already.
+
+    Args:
+      x: kept.
+      upstream: the gradient that the computation is for.
+
+    Returns:
+      `x`.
+    """
+    with tf.control_dependencies([upstream]):
+        return tf.identity(x)
+
+
 def _compile_quietly() -> None:
-    """Compiles something, so that the notice which XLA gives once in a process, at any log level, goes nowhere."""
-    with tf.init_scope(), _nothing_on_stderr():
+    """Compiles something, once in a process, so that the notice which XLA gives then, at any log level, goes nowhere.
+
+    For a tenth of a second, what C++ code of any thread writes to the standard error stream comes late.
+    """
+    with _compiling:
+        _compile_something()
+
+
+@functools.cache
+def _compile_something() -> None:
+    with tf.init_scope(), _without_notice():
         tf.function(tf.identity, jit_compile=True)(tf.constant(0.0))
 
 
 @contextlib.contextmanager
-def _nothing_on_stderr() -> Iterator[None]:
-    """Leads what C++ code writes to the standard error stream nowhere."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # the stream is closed, as of some services
+def _without_notice() -> Iterator[None]:
+    """Keeps XLA's notice, and the logger's first words, out of what is written to the standard error stream."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = os.dup(2)
+        except OSError:  # closed, as that of some services
+            yield
+            return
+        stack.callback(os.close, stream)
+        written = stack.enter_context(tempfile.TemporaryFile())
+        stack.callback(_repeat, written, stream)
+        stack.callback(os.dup2, stream, 2)
+        os.dup2(written.fileno(), 2)
         yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
+
+
+def _repeat(written: IO[bytes], stream: int) -> None:
+    written.seek(0)
+    for line in written:
+        if not any(words in line for words in _NOTICE):
+            os.write(stream, line)

@@ -104,3 +104,15 @@ def test_nothing_whose_number_changes_is_compiled(monkeypatch: pytest.MonkeyPatc
         rows = tf.constant([[1] * positives + [-1] * (50 - positives)] * 2)
         _value_and_gradient(FocalLoss(0.25, 1.5, closed_form=True), logits, rows, weights)
     assert compiled == [(2, 50, 7)] * 6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e38, 1e38])
+def test_what_is_not_finite_shows(value: float) -> None:
+    logits = tf.constant([[[0.5, value, -0.5]]], tf.float32)
+    for gamma in (0.0, 1.5):
+        fast, plain = (
+            _value_and_gradient(FocalLoss(0.25, gamma, closed_form=form), logits, tf.constant([[-1]]), tf.ones([1, 1]))
+            for form in (True, False)
+        )
+        assert np.isfinite(fast[0]) == np.isfinite(plain[0])
+        assert np.isfinite(value) == np.isfinite(fast[0])

@@ -46,7 +46,7 @@ def test_gates_multiply_channels_of_each_picture() -> None:
     np.testing.assert_array_equal(pointwise.convolve(x, kernel, gates), [[[[11, 1, 5]]], [[[6, 0, 30]]]])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (4, 4)])  # from 16 pixels on in the kernel
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.06)])
 def test_gates_are_a_product_before_the_convolution(dtype: str, tolerance: float, size: tuple[int, int]) -> None:
     x = tf.cast(tf.random.stateless_normal([3, *size, 6], [1, 2]), dtype)
@@ -79,6 +79,23 @@ def test_sums_over_many_pixels_in_short_types(dtype: str) -> None:
     gradient = tape.gradient(y, kernel, upstream)[0, 0]
     expected = tf.einsum("bhwi,bhwo->io", tf.cast(x, tf.float32), tf.cast(upstream, tf.float32))
     np.testing.assert_allclose(tf.cast(gradient, tf.float32), expected, rtol=0.005)
+
+
+@pytest.mark.parametrize(("side", "product"), [(3, "MatMul"), (4, "BatchMatMulV2")])
+def test_gates_of_many_pixels_go_into_the_kernel(side: int, product: str) -> None:
+    gated = tf.function(pointwise.convolve).get_concrete_function(
+        *(tf.TensorSpec(shape) for shape in ([2, side, side, 6], [1, 1, 6, 4], [2, 1, 1, 6]))
+    )
+    assert product in {operation.type for operation in gated.graph.get_operations()}
+
+
+def test_gates_of_an_unknown_size() -> None:
+    specs = [tf.TensorSpec([None, None, None, 6]), tf.TensorSpec([1, 1, 6, 4]), tf.TensorSpec([None, 1, 1, 6])]
+    gated = tf.function(pointwise.convolve, input_signature=specs)
+    for shape in ([2, 5, 3, 6], [1, 1, 1, 6], [0, 2, 2, 6]):
+        x, gates = tf.random.stateless_normal(shape, [1, 2]), tf.random.stateless_uniform([shape[0], 1, 1, 6], [3, 4])
+        kernel = tf.random.stateless_normal([1, 1, 6, 4], [5, 6])
+        np.testing.assert_allclose(gated(x, kernel, gates), pointwise.convolve(x * gates, kernel), 1e-5, 1e-5)
 
 
 @pytest.mark.parametrize("gates", [None, tf.zeros([0, 1, 1, 6])])

@@ -82,3 +82,14 @@ def test_means_of_short_types_are_added_up_in_float32() -> None:
     _, means = silu_and_means(x)
     assert means.dtype == tf.float16
     np.testing.assert_array_equal(means, [[[[10]]]])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.004), ("float16", 0.0005)])
+def test_slopes_of_short_types_are_right_to_their_last_digit(dtype: str, tolerance: float) -> None:
+    x = tf.cast(tf.linspace(-12.0, 30.0, 1001), dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = silu(x)
+    wide = tf.cast(x, tf.float64)
+    s = tf.sigmoid(wide)
+    np.testing.assert_allclose(tf.cast(tape.gradient(y, x), tf.float64), s * (1 + wide * (1 - s)), tolerance, tolerance)
