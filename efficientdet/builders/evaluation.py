@@ -26,7 +26,6 @@ from efficientdet.evaluation.pictures import PictureSettings
 from efficientdet.evaluation.voc import Average, PascalVocEvaluation, area_under_curve, eleven_points
 from efficientdet.losses import Loss
 from efficientdet.protos import eval_pb2
-from efficientdet.training.distribution import local_values
 from efficientdet.training.workers import Team
 
 PASCAL_VOC_AVERAGES: dict[int, Average] = {
@@ -121,7 +120,6 @@ def build_evaluators(
                 settings._replace(write_detections=write_detections, write_summaries=write_summaries),
                 on_input_error=data.exclude_evaluated,
                 peers=team,
-                local_values=functools.partial(local_values, strategy),
                 interrupt=interrupt,
             )
         )

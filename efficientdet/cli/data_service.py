@@ -37,9 +37,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves until it is stopped. Returns the exit code."""
     flags = build_parser().parse_args(argv)
-    from efficientdet.training.distribution import make_deterministic
+    from efficientdet.training.distribution import settle_for_cpu
 
-    make_deterministic()  # as a training on a CPU does
+    settle_for_cpu()  # as a training on a CPU does
     services = [Service(flags.host, flags.port + number if flags.port else 0) for number in range(flags.workers)]
     addresses = ",".join(service.address for service in services)
     _logger.info("preparing batches for trainings whose train_input_reader says")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +46,6 @@ class Evaluator:
         *,
         on_input_error: Callable[[Exception, int], Exception | None] | None = None,
         peers: Peers = ALONE,
-        local_values: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes an evaluator; nothing runs, and nothing is written, before `evaluate`.
@@ -65,12 +63,10 @@ class Evaluator:
             error itself is raised. Errors of the network are never taken for errors of the data.
           peers: the workers that share the evaluation: `dataset_fn` gives the batches of this one. All of them call
             `evaluate` and are given the same evaluation, which the first one writes.
-          local_values: in whose context the network is traced, so that its variables stand for those of one replica.
           interrupt: is called before each batch; what it raises ends the evaluation, and nothing of it is written.
         """
         self._interrupt = interrupt
         self._peers = peers
-        self._local_values = local_values
         self._on_input_error = on_input_error
         self._detector = detector
         self._loss = loss
@@ -164,7 +160,7 @@ class Evaluator:
                 lambda element: tf.TensorSpec([None, *element.shape[1:]], element.dtype), dataset.element_spec
             )
             step = tf.function(self._run_step, input_signature=[spec], autograph=False)
-            with self._local_values(), uncollected():
+            with uncollected():
                 self._step_function = step.get_concrete_function()
         return self._step_function
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
@@ -11,7 +12,22 @@ import tf_keras as keras
 from efficientdet.modeling.recomputation import computes_again
 
 
-class BatchNormalization(keras.layers.BatchNormalization):
+class _StoredStatistics(keras.layers.BatchNormalization):
+    """Batch normalisation whose moving statistics stand, outside of replicas, for those of this process's first one.
+
+    Keras's own stand for the mean over all replicas there: each read is an exchange between workers, and a save, which
+    reads hundreds of them, takes many seconds. `training.moving_statistics` gives all replicas one value, in one
+    exchange, before anybody reads them.
+    """
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> tf.Variable:
+        """Adds a weight as Keras does."""
+        if kwargs.get("synchronization") == tf.VariableSynchronization.ON_READ:
+            kwargs["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        return super().add_weight(*args, **kwargs)
+
+
+class BatchNormalization(_StoredStatistics):
     """Batch normalisation whose moving statistics follow a batch once, also where it is computed again."""
 
     def add_update(self, updates: Sequence[Callable[[], tf.Tensor]] | Callable[[], tf.Tensor]) -> None:
@@ -48,7 +64,7 @@ class SynchronizedBatchNormalization(BatchNormalization):
         return tf.cast(y, inputs.dtype)
 
 
-class FrozenBatchNormalization(keras.layers.BatchNormalization):
+class FrozenBatchNormalization(_StoredStatistics):
     """Batch normalisation that trains as it infers: by the moving statistics, which stay; gamma and beta learn."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:

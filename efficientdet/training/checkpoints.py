@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -26,7 +25,6 @@ from efficientdet.training.checkpoint_writing import (
     Retention,
     add_checkpoint,
     list_checkpoints,
-    reason_of,
     remove_leftovers,
     set_aside,
 )
@@ -59,8 +57,7 @@ class TrainingCheckpoints:
       optimizer: its slots exist already.
       retention: which checkpoints stay when there are newer ones.
       extras: what else is saved, and restored where a checkpoint has it; by names other than model, optimizer and step.
-      workers: which of the processes that train together this one is. All of them have to save together, since they
-        read variables together; the first one's files stay. They restore together as well.
+      workers: which of the processes that train together this one is. The first one writes; they restore together.
       meet: waits until all workers have come to the same place.
     """
 
@@ -145,8 +142,6 @@ class TrainingCheckpoints:
                 num_bytes=sum(variable.dtype.size * variable.shape.num_elements() for variable in self._variables()),
             )
             _logger.info("saved %s", prefix)
-        else:
-            self._write_for_nobody()
         self._saved_step = step
         return checkpoint_prefix(self.directory, step)
 
@@ -172,21 +167,6 @@ class TrainingCheckpoints:
         return tf.train.Checkpoint(
             step=self._optimizer.iterations, model=self._model, optimizer=self._optimizer, **extras
         )
-
-    def _write_for_nobody(self) -> None:
-        """Reads the variables together with the first worker, as writing does, and keeps nothing.
-
-        Raises:
-          CheckpointError: there is no room for it.
-        """
-        try:
-            with tempfile.TemporaryDirectory(prefix="efficientdet-") as folder:
-                self._checkpoint(self._extras).write(os.path.join(folder, "ckpt"))
-        except (tf.errors.ResourceExhaustedError, OSError) as error:
-            raise CheckpointError(
-                f"worker {self._workers.index} cannot write to {tempfile.gettempdir()}, where it needs room for a "
-                f"checkpoint for a moment: {reason_of(error)}. Set TMPDIR to a folder with more room"
-            ) from error
 
     def _tidy(self) -> None:
         try:

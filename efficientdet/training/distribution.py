@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
-import tf_keras as keras
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
+from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.eager import context as eager_context
 
 from efficientdet.data.input_share import InputShare
@@ -29,6 +28,7 @@ SECONDS_TO_MEET = 600
 SECONDS_TO_MISS = 20
 """How long a worker may be silent before the others take it for lost."""
 _SECONDS_TO_PART = 1.0  # for what others still fetch from this process
+_GRAPH_OPTIMIZERS = ("remap",)  # by TensorFlow's names
 
 _logger = logging.getLogger(__name__)
 
@@ -147,69 +147,28 @@ def distributed(
     return strategy.distribute_datasets_from_function(lambda context: dataset_fn(share))
 
 
-def synchronize_statistics(strategy: tf.distribute.Strategy, model: keras.Model) -> None:
-    """Gives the moving statistics of batch normalisation one value on all replicas: the mean of theirs.
-
-    Each replica moves its own. Wherever they are saved or evaluated one value stands for all, and training goes on from
-    there: a run that is resumed could not but do the same. So a run that was stopped, and saved, between its intervals
-    has synchronised them once more than one that was not: its weights are the same, its moving statistics but for
-    the last bits. All workers have to call this.
-
-    Args:
-      strategy: of the run. Nothing is done for one replica.
-      model: made in its scope.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        return
-    for variable in model.variables:
-        if variable.synchronization == tf.VariableSynchronization.ON_READ:
-            variable.assign(variable.read_value())
-
-
-@contextlib.contextmanager
-def local_values(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Lets variables stand for their values on this process's first replica, so that no read is a collective.
-
-    Args:
-      strategy: of the run.
-
-    Yields:
-      Nothing.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        yield
-        return
-    first = workers_of(strategy).index * len(strategy.extended.worker_devices)
-    with tf.distribute.ReplicaContext(strategy, first):
-        yield
-
-
 def settle_computation() -> None:
-    """Settles how TensorFlow computes in this process, as a training does: see `make_deterministic`, without a GPU."""
+    """Settles how TensorFlow computes in this process, as a training does: see `settle_for_cpu`, without a GPU."""
     if not tf.config.get_visible_devices("GPU"):
-        make_deterministic()
+        settle_for_cpu()
 
 
-def make_deterministic() -> None:
+def settle_for_cpu() -> None:
     """Settles how TensorFlow computes on CPUs: a seed repeats a run, which costs nothing measurable, and starts sooner.
 
-    TensorFlow's arithmetic optimizer would turn sums of three and more tensors into one `AddN`, which starts with
-    whichever input it may overwrite: the order, and with it the last bit, would depend on the threads' timing.
-
-    Its graph optimizers run over a function twice before its first call. The second pass is a fifth of what a step
-    costs to start; a step with fast kernels is as quick without it, one with plain kernels 3 % slower.
+    Of TensorFlow's optimizers of graphs only the one that joins operations is left on. The others are a quarter of the
+    time to the first step, after which a step takes as long as without them, or longer, and more memory. One of them,
+    the arithmetic optimizer, would cost the determinism too: it turns sums of three and more tensors into one `AddN`,
+    which starts with whichever input it may overwrite, so that the order, and with it the last bit, depends on the
+    threads' timing.
     """
     tf.config.experimental.enable_op_determinism()
-    _optimize_graphs_once()
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
-
-
-def _optimize_graphs_once() -> None:
-    """Takes effect with the next change of `tf.config.optimizer`'s options, which have no name for it."""
     context = eager_context.context()
     config = config_pb2.ConfigProto() if context._config is None else context._config
-    config.graph_options.rewrite_options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    # The list has no public name. It takes effect with the next change of an option that has one.
+    config.graph_options.rewrite_options.optimizers[:] = _GRAPH_OPTIMIZERS
     context._config = config
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def devices_in_words() -> str:

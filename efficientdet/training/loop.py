@@ -10,7 +10,7 @@ A step is saved before it is evaluated, so that nothing that happens in an evalu
 decide is in the run's state, which is part of a checkpoint; a run that comes back to a step whose evaluation is due,
 and not yet in that state, takes the evaluation up again before it goes on. So every run decides the same, wherever it
 was cut. Of several replicas' moving statistics the last bits depend on where a run was stopped, see
-`synchronize_statistics`.
+`moving_statistics`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 from efficientdet.evaluation.evaluator import Evaluation
 from efficientdet.training.checkpoints import TrainingCheckpoints
-from efficientdet.training.distribution import synchronize_statistics
 from efficientdet.training.outcome import Observer, StepOutcome
 from efficientdet.training.recovery import FAULTS
 from efficientdet.training.run_saving import RunSaving, require_unchanged
@@ -249,7 +248,7 @@ class _Run:
     def _evaluate(self) -> None:
         if self._evaluate_fn is None:
             return
-        synchronize_statistics(self._trainer.strategy, self._trainer.model)
+        self._trainer.statistics.synchronize()
         with self._saving.kept(may_save=True, also_after_failures=True):
             evaluation = self._evaluation = self._evaluate_fn(self._trainer.step)
         self._tell(lambda observer: observer.on_evaluation(evaluation))

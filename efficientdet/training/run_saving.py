@@ -12,7 +12,6 @@ import tensorflow as tf
 from efficientdet.errors import CheckpointError, DataError, TrainingError
 from efficientdet.evaluation.sharing import PeerError
 from efficientdet.training.checkpoints import TrainingCheckpoints
-from efficientdet.training.distribution import synchronize_statistics
 from efficientdet.training.recovery import UnusableStepError
 from efficientdet.training.signals import StoppedBySignalError, StopSignals
 from efficientdet.training.trainer import Trainer
@@ -48,7 +47,7 @@ class RunSaving:
 
     def write(self) -> str:
         """Saves the present state, unless it is saved; returns the prefix. See `TrainingCheckpoints.save`."""
-        synchronize_statistics(self._trainer.strategy, self._trainer.model)
+        self._trainer.statistics.synchronize()
         return self._checkpoints.save()
 
     def save(self, losses: Losses) -> None:

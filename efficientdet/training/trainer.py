@@ -4,7 +4,7 @@
 All losses are those of the *global* batch: localisation and classification are divided by the matches of all replicas,
 and regularisation counts once. What a step does is a function of the weights, the batch, the seed and the step's number
 alone, so that a run which was interrupted goes on bit by bit as if it had not been (with several replicas: but for what
-`distribution.synchronize_statistics` says).
+`moving_statistics` says).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from efficientdet.training.derived_schedules import Adjustable
 from efficientdet.training.distribution import distributed
 from efficientdet.training.loss_scale import DynamicLossScale, LossScale, NoLossScale
 from efficientdet.training.moving_average import MovingAverage
+from efficientdet.training.moving_statistics import MovingStatistics
 from efficientdet.training.probe import Probe
 from efficientdet.training.settings import TrainerSettings
 from efficientdet.training.step_fault import FaultKind, StepFault
@@ -82,6 +83,8 @@ class Trainer(orbit.AbstractTrainer):
         self.optimizer = optimizer
         self.strategy = strategy
         self.rules = rules or VariableRules(trainable_by_path(model))
+        self.statistics = MovingStatistics(strategy, model)
+        """Of batch normalisation, to be synchronised before they are saved or evaluated."""
         self._dataset_fn = dataset_fn
         self._on_input_error = on_input_error
         self._average: MovingAverage | None = None

@@ -34,6 +34,16 @@ def test_batch_norm_follows_its_settings() -> None:
     assert "FusedBatchNormV3" in kinds
 
 
+@pytest.mark.parametrize("options", [{}, {"synchronized": True}, {"frozen": True}])
+def test_reading_statistics_is_no_exchange_between_replicas(options: dict[str, bool]) -> None:
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        layer = layers.normalization(1, name="norm", settings=BatchNormSettings(**options))
+        layer.build([None, 2, 2, 4])
+    for variable in (layer.moving_mean, layer.moving_variance):
+        assert variable.synchronization == tf.VariableSynchronization.ON_READ
+        assert variable.aggregation == tf.VariableAggregation.ONLY_FIRST_REPLICA
+
+
 @pytest.mark.parametrize("synchronized", [True, False])
 def test_a_frozen_batch_norm_trains_all_but_its_statistics(synchronized: bool) -> None:
     layer = layers.normalization(2, name="norm", settings=BatchNormSettings(frozen=True, synchronized=synchronized))
@@ -109,7 +119,8 @@ def normalized(synchronized, again=False, precision="float32"):
     results = tf.function(strategy.run)(replica)
     outputs, gradients = tf.nest.map_structure(strategy.experimental_local_results, results)
     gradients = [np.ravel(gradient) for gradient in tf.nest.flatten(gradients)]
-    return np.concatenate(outputs)[:, 0, 0, 0], float(layer.moving_mean.numpy()[0]), gradients
+    means = [mean.numpy()[0] for mean in strategy.experimental_local_results(layer.moving_mean)]
+    return np.concatenate(outputs)[:, 0, 0, 0], np.mean(means), gradients
 
 
 # Replica 0 sees 0 and 2, replica 1 sees 4 and 6. Together: mean 3, variance 5. Each alone: mean 1 or 5, variance 1.

@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from efficientdet.data.input_share import InputShare
 from efficientdet.losses import Loss
+from efficientdet.modeling.normalizations import BatchNormalization, SynchronizedBatchNormalization
 from efficientdet.training import optimizers, schedules
 from efficientdet.training.trainer import Trainer, TrainerSettings
 from efficientdet.training.variable_rules import VariableRules
@@ -34,10 +35,11 @@ class TinyModel(keras.Model):
         def initializer(seed: int) -> keras.initializers.Initializer:
             return keras.initializers.RandomNormal(stddev=0.1, seed=seed)
 
+        normalization = SynchronizedBatchNormalization if synchronized else BatchNormalization
         self.stem = keras.layers.Conv2D(
             4, 3, padding="same", kernel_initializer=initializer(1), kernel_regularizer=keras.regularizers.L2(0.01)
         )
-        self.norm = keras.layers.BatchNormalization(synchronized=synchronized) if normalized else None
+        self.norm = normalization() if normalized else None
         self.class_head = keras.layers.Dense(ANCHORS * classes, kernel_initializer=initializer(2))
         self.box_head = keras.layers.Dense(ANCHORS * 4, kernel_initializer=initializer(3))
         self(tf.zeros([1, SIDE, SIDE, 3]))

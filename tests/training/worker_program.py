@@ -39,6 +39,7 @@ def _trainer(strategy: tf.distribute.Strategy, settings: TrainerSettings, **opti
 
 def _state(trainer: Trainer) -> list[np.ndarray]:
     """All variables, moving statistics by what a checkpoint holds of them, and the averages."""
+    trainer.statistics.synchronize()
     values = [variable.numpy() for variable in (*trainer.model.variables, *trainer.optimizer.variables())]
     with trainer.averaged_weights():
         return [*values, *(variable.numpy() for variable in trainer.model.trainable_variables)]
@@ -61,7 +62,7 @@ def _resumed(strategy: tf.distribute.Strategy, folder: Path) -> dict[str, Any]:
 
     trainer, checkpoints = start()
     trainer.train(3)
-    distribution.synchronize_statistics(strategy, trainer.model)
+    trainer.statistics.synchronize()
     checkpoints.save()
     trainer.train(3)
     again, _ = start()
@@ -91,7 +92,7 @@ def _evaluated(strategy: tf.distribute.Strategy, folder: Path) -> dict[str, Any]
             2.0,
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.MEAN,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
     model = telegraph.Telegraph()
     model.weight = weight
@@ -100,7 +101,7 @@ def _evaluated(strategy: tf.distribute.Strategy, folder: Path) -> dict[str, Any]
         folder,
         model=model,
         dataset_fn=lambda: telegraph.pictures(1).shard(team.count, team.index),
-        keywords={"peers": team, "local_values": lambda: distribution.local_values(strategy)},
+        keywords={"peers": team},
         write_detections=True,
     )
     evaluation = evaluator.evaluate(40)
@@ -109,7 +110,7 @@ def _evaluated(strategy: tf.distribute.Strategy, folder: Path) -> dict[str, Any]
 
 def main(folder: Path, steps: int) -> None:
     """Writes `worker-<index>.npz` into a folder."""
-    distribution.make_deterministic()
+    distribution.settle_for_cpu()
     strategy = distribution.choose_strategy()
     index = workers.workers_of(strategy).index
     _words(strategy, folder)
