@@ -117,4 +117,8 @@ def seconds_in_words(seconds: float) -> str:
 
 
 def _slope(seconds: float) -> str:
-    return "nothing" if seconds <= 0 else f"{1e3 * seconds:.2g} ms"
+    """Two digits: "210 ms", "1.7 us"."""
+    if seconds <= 0:
+        return "nothing"
+    unit, parts = ("ms", 1e3) if seconds >= 1e-4 else ("us", 1e6)
+    return f"{float(f'{parts * seconds:.2g}'):g} {unit}"

@@ -30,6 +30,15 @@ def test_a_bend_is_where_the_slope_changes() -> None:
     assert curve.in_words().endswith("it bends at 100 (from 1 ms to 5 ms for each more)")
 
 
+@pytest.mark.parametrize(
+    ("slope", "text"),
+    [(0.2149, "210 ms"), (0.0013, "1.3 ms"), (2e-4, "0.2 ms"), (9e-5, "90 us"), (1.74e-6, "1.7 us"), (4e-8, "0.04 us")],
+)
+def test_slopes_are_told_in_plain_digits(slope: float, text: str) -> None:
+    curve = _curve(_BATCH, (1, 1.0), (2, 2.0), (4, 2.0 + 2 * slope))
+    assert curve.in_words().endswith(f"it bends at 2 (from 1000 ms to {text} for each more)")
+
+
 def test_noise_of_a_flat_line_is_no_bend() -> None:
     assert _curve(_BOXES, (1, 1.0), (10, 1.02), (100, 0.99), (500, 1.03)).bends == []
 
