@@ -156,11 +156,10 @@ def settle_computation() -> None:
 def settle_for_cpu() -> None:
     """Settles how TensorFlow computes on CPUs: a seed repeats a run, which costs nothing measurable, and starts sooner.
 
-    Of TensorFlow's optimizers of graphs only the one that joins operations is left on. The others are a quarter of the
-    time to the first step, after which a step takes as long as without them, or longer, and more memory. One of them,
-    the arithmetic optimizer, would cost the determinism too: it turns sums of three and more tensors into one `AddN`,
-    which starts with whichever input it may overwrite, so that the order, and with it the last bit, depends on the
-    threads' timing.
+    Of TensorFlow's optimizers of graphs only the one that joins operations is left on. The others are a sixth of the
+    time to the first step and more, and a step is as quick without them. One of them, the arithmetic optimizer, would
+    cost the determinism too: it turns sums of three and more tensors into one `AddN`, which starts with whichever input
+    it may overwrite, so that the order, and with it the last bit, depends on the threads' timing.
     """
     tf.config.experimental.enable_op_determinism()
     context = eager_context.context()
