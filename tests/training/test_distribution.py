@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf.rewriter_config_pb2 import RewriterConfig
-from tensorflow.python.eager import context as eager_context
 
 from efficientdet.data.input_share import InputShare
 from efficientdet.errors import WorkerLostError
-from efficientdet.training import distribution
 from efficientdet.training.distribution import choose_strategy, distributed
 from efficientdet.training.workers import Workers, agree, gather, loss_of_worker_told, require_alike, workers_of
 
@@ -158,14 +156,43 @@ def test_a_machine_without_gpus_needs_no_strategy() -> None:
     assert choose_strategy() is tf.distribute.get_strategy()
 
 
-def test_graphs_have_their_operations_joined_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    context = eager_context.Context()
-    monkeypatch.setattr(eager_context, "context", lambda: context)
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: None)
-    distribution.settle_for_cpu()
-    rewriting = context.config.graph_options.rewrite_options
-    assert list(rewriting.optimizers) == ["remap"]
-    assert rewriting.arithmetic_optimization == RewriterConfig.OFF
+# A process of its own, because what is settled stays for all of a process. Three tensors added make an AddN where the
+# arithmetic optimizer runs; convolution, bias and relu make one kernel where the remapper does.
+_SETTLED = """
+import efficientdet
+import tensorflow as tf
+from tensorflow.python.eager import context
+from efficientdet.training.distribution import settle_for_cpu
+
+if {settled}:
+    settle_for_cpu()
+x, kernel = tf.ones([1, 16, 16, 8]), tf.ones([3, 3, 8, 8])
+
+
+@tf.function(autograph=False)
+def function(x):
+    y = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "SAME"), tf.ones([8])))
+    return y + x + 2.0 * x
+
+
+context.context().enable_graph_collection()
+function(x)
+graphs = context.context().export_run_metadata().partition_graphs
+print("optimized:", *{{node.op for graph in graphs for node in graph.node}})
+"""
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_what_is_settled_for_cpus_joins_operations_and_adds_in_order(settled: bool) -> None:
+    script = _SETTLED.format(settled=settled)
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=_ROOT, env=environment
+    )
+    assert process.stdout.startswith("optimized:"), process.stderr[-3000:]
+    operations = process.stdout.split()
+    assert any("FusedConv2D" in operation for operation in operations)
+    assert ("AddN" in operations) != settled
 
 
 def test_several_gpus_are_used_together(monkeypatch: pytest.MonkeyPatch) -> None:

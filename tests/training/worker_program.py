@@ -16,6 +16,7 @@ import tensorflow as tf
 
 import efficientdet  # noqa: F401  (sets TensorFlow's environment before anything imports TensorFlow)
 from efficientdet.errors import UsageError
+from efficientdet.modeling.normalizations import BatchNormalization
 from efficientdet.training import distribution, workers
 from efficientdet.training.checkpoint_writing import Retention
 from efficientdet.training.checkpoints import TrainingCheckpoints
@@ -86,13 +87,15 @@ def _words(strategy: tf.distribute.Strategy, folder: Path) -> None:
 
 
 def _evaluated(strategy: tf.distribute.Strategy, folder: Path) -> dict[str, Any]:
-    """An evaluation whose network reads a variable of which each replica has a value of its own."""
+    """An evaluation whose network reads a moving statistic: workers read it as often as they have batches."""
     with strategy.scope():
-        weight = tf.Variable(
-            2.0,
+        weight = BatchNormalization().add_weight(
+            name="weight",
+            shape=[],
+            initializer=tf.constant_initializer(2.0),
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+            aggregation=tf.VariableAggregation.MEAN,
         )
     model = telegraph.Telegraph()
     model.weight = weight
